@@ -1,0 +1,16 @@
+"""The models by name; each is a module that satisfies `base.AudioModel`."""
+
+from importlib import import_module
+from typing import cast
+
+from board_runner.errors import UsageError
+from board_runner.models.base import AudioModel
+
+NAMES = ("eat",)
+
+
+def get(name: str) -> AudioModel:
+    """The module of the model `name`; raises UsageError for one we do not have."""
+    if name not in NAMES:
+        raise UsageError(f"unknown model {name!r}", hint=f"known models: {', '.join(NAMES)}")
+    return cast(AudioModel, import_module(f"board_runner.models.{name}"))

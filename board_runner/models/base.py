@@ -1,0 +1,52 @@
+"""What differs between models, and the one loop that runs any of them on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from board_runner.contract import Array, InputContract, Tensors
+from board_runner.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a classifier says of one clip. `margin` is best minus second-best score."""
+
+    class_id: int
+    score: float
+    margin: float
+
+
+class AudioModel(Protocol):
+    """One model, satisfied by a module of `board_runner.models`. A one-shot model is a stream of one chunk.
+
+    `CARRY` maps an output's name to the input that receives it with the next chunk.
+    """
+
+    CARRY: Mapping[str, str]
+    METRIC: str
+
+    def contract(self) -> InputContract:
+        """The contract of this model as shipped; an artefact's own contract goes before it."""
+        ...
+
+    def chunks(self, samples: Array, contract: InputContract) -> Iterator[Tensors]:
+        """Mono float32 samples at the contract's rate -> the inputs of each run, in order."""
+        ...
+
+    def decode(self, outputs: Sequence[Tensors]) -> Decision:
+        """The outputs of each run -> what the model says of the whole clip."""
+        ...
+
+
+def run_model(model: AudioModel, engine: Engine, samples: Array, contract: InputContract) -> list[Tensors]:
+    """Run every chunk of one clip, carrying the state that the model names; gives each run's outputs."""
+    state: dict[str, Array] = {}
+    outputs: list[Tensors] = []
+    for chunk in model.chunks(samples, contract):
+        out = engine.run({**chunk, **state})
+        outputs.append(out)
+        state = {model.CARRY[name]: value for name, value in out.items() if name in model.CARRY}
+    return outputs

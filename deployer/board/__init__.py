@@ -1,0 +1,1 @@
+"""Boards: what we ask of them (`base`), and how we reach them (`ssh`)."""

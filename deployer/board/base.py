@@ -1,0 +1,88 @@
+"""What `deploy` asks of a board, whatever lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Protocol, Self
+
+OnOutput = Callable[[str, bytes], None]
+"""Called with `stdout` or `stderr` and the bytes as they arrive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """A remote command that has ended. `exit_status` is None when a signal or the deadline ended it."""
+
+    exit_status: int | None
+    stdout: bytes
+    stderr: bytes
+    elapsed_ms: float
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One file to place: absent or complete at `target`, never half."""
+
+    source: Path
+    target: PurePosixPath
+    sha256: str
+    executable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardFacts:
+    """What a board says of itself; None where it does not say."""
+
+    machine: str | None = None  # uname -m
+    kernel: str | None = None
+    chip: str | None = None  # lower case, as the toolchain names chips: `pcupid`
+    free_kib: int | None = None  # on the file system of the deploy directory
+    memory_available_kib: int | None = None
+    clock_epoch_s: int | None = None
+    temperature_c: float | None = None
+    applets: frozenset[str] = field(default_factory=frozenset)
+
+
+class Board(Protocol):
+    """A board with an open connection; a context manager that closes it.
+
+    Every method raises BoardUnreachable when the connection is lost.
+    """
+
+    name: str
+    address: str  # user@host:port, for reports
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        cwd: PurePosixPath | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        on_output: OnOutput | None = None,
+    ) -> Completed:
+        """Run one program; `argv` is data and is quoted here. The exit status is not judged."""
+        ...
+
+    def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:
+        """Place files, each complete or absent. Raises TransferError, NoSpace."""
+        ...
+
+    def pull(self, source: PurePosixPath, target: Path) -> None:
+        """Fetch one file. Raises TransferError."""
+        ...
+
+    def facts(self, directory: PurePosixPath) -> BoardFacts:
+        """Ask the board about itself, in one command."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,1 @@
+"""Vendor toolchains: their argument vectors, files, log phrases, and stand-ins of the same shape."""
