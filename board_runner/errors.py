@@ -9,7 +9,7 @@ The whole tree, one exit code a class (`docs/errors.md` has the operator's view)
         MissingArtifact    2   a file that another command makes is not there       (deployer.errors)
         InputError         2   an audio or data file cannot be used
         ModelError         2   a model file cannot be used
-      ToolchainError       3   the vendor's toolchain or a build failed             (toolchain_wrappers.errors)
+      ToolchainError       3   the toolchain or a build failed                     (toolchain_wrappers.errors)
       BoardUnreachable     4   no SSH connection to the board                       (deployer.errors)
         LoginRefused       4   the board answered and turned us away                (deployer.errors)
       ProgramFailed        5   the board program gave no result                     (deployer.errors)
