@@ -1,0 +1,37 @@
+# Two commands on a fresh machine with Python 3.11, venv and make: `make demo`, `make test`.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN = $(VENV)/bin
+LOCK = .ci/requirements.txt
+
+.PHONY: demo test lint bench export-tools clean
+
+demo: $(VENV)/.ready
+	$(BIN)/deploy demo --out demo
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/bench_float_engine.py
+
+# PyTorch and the ONNX tools, for `deploy export` and its tests; about 200 MB.
+export-tools: $(VENV)/.dev
+	$(BIN)/pip install --quiet -c .ci/torch.txt torch onnxsim
+
+$(VENV)/.ready: pyproject.toml $(LOCK)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(LOCK) -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,107 @@
+"""The `deploy` command: a group that holds every one-line help and imports only what is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from board_runner.errors import DeployError
+from deployer import __version__
+from deployer.errors import BUG, INTERRUPTED
+
+COMMANDS = {
+    "init": "Write a commented deploy.yaml.",
+    "demo": "Run the whole chain on real audio against the built-in board.",
+    "all": "Export, convert, build, push, bench and compare, skipping what is current.",
+    "export": "Make eat.onnx and eat_sim.onnx from a trained checkpoint.",
+    "prepare": "Turn any audio into the exact wavs that the board program reads.",
+    "convert": "Turn the ONNX model into eat_float.sim, eat_fixed.sim and eat.img.",
+    "push": "Copy the program, the model and the wavs to the board.",
+    "run": "Run one clip on the board and show what it says.",
+    "bench": "Run every clip on the board several times and time it.",
+    "compare-sim": "Hold the stages of the model against each other.",
+    "report": "Show a saved run as Markdown or JSON.",
+    "parse": "Turn a pasted serial or telnet log into a table and a run record.",
+    "board": "List, ask, forget or simulate boards.",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads `deployer.cli.<command>` when it is called for, so that `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The order of the chain, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None for a name we do not have."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"deployer.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when the one asked for is not there."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            cure = f" Did you mean {near[0]!r}?" if near else " `deploy --help` lists the commands."
+            ctx.fail(f"No such command {args[0]!r}.{cure}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The helps held here, without importing a single command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="deploy")
+def cli() -> None:
+    """From a trained sound classifier to a class id on the board.
+
+    `deploy demo` shows the whole chain without any hardware; `deploy init` starts a project of your own.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the code of what happened (docs/errors.md)."""
+    sys.exit(run(sys.argv[1:] if argv is None else list(argv)))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line; gives the exit code. Only a bug of ours shows a traceback."""
+    try:
+        code = cli.main(args=list(argv), prog_name="deploy", standalone_mode=False)
+    except DeployError as e:
+        _complain(str(e), e.hint)
+        return e.exit_code
+    except click.ClickException as e:
+        e.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted", "")
+        return INTERRUPTED
+    except BrokenPipeError:  # `deploy ... | head` has read enough
+        sys.stderr.close()
+        return 0
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        _complain("this is a bug of deploy itself", "please report it with the lines above")
+        return BUG
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, hint: str) -> None:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"{click.style('hint:', fg='yellow')} {hint}", err=True)

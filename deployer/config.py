@@ -1,0 +1,181 @@
+"""`deploy.yaml`: found upward from the current directory, checked, and turned into one `Deployment`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deployer import yaml_source
+from deployer.board.inventory import BoardConfig, parse_address
+from deployer.errors import ConfigError
+from deployer.yaml_source import Key, YamlSource
+
+FILE_NAME = "deploy.yaml"
+
+
+class Section(BaseModel):
+    """A part of `deploy.yaml`: frozen, and closed to keys nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSection(Section):
+    """Which model, and where it comes from; `onnx` unset means the shipped one."""
+
+    name: str = "eat"
+    onnx: Path | None = None
+    checkpoint: Path | None = None
+    labels: str | Path | list[str] | None = None
+
+
+class AudioSection(Section):
+    """Folders of prepared wavs; without `calibration` the clips serve for that as well."""
+
+    clips: Path | None = None
+    calibration: Path | None = None
+
+
+class ToolchainSection(Section):
+    """The vendor's trees; unset paths mean the built-in stand-in."""
+
+    kind: Literal["sigmastar"] = "sigmastar"
+    runtime: Literal["host"] = "host"
+    models_dir: Path | None = None
+    tools_dir: Path | None = None
+    conv_input_format: Literal["ALL_UINT8", "ALL_INT16"] = "ALL_UINT8"
+
+
+class BenchSection(Section):
+    """How often, and how long to wait for one run."""
+
+    runs: int = Field(default=10, ge=1)
+    timeout_s: float = Field(default=60.0, gt=0)
+
+
+class LimitsSection(Section):
+    """What `compare-sim` holds every stage against."""
+
+    cosine_min: float = Field(default=0.99, ge=-1, le=1)
+    rmse_max: float = Field(default=0.1, ge=0)
+    top1_min: float = Field(default=0.9, ge=0, le=1)
+
+
+class Settings(Section):
+    """The whole of `deploy.yaml`."""
+
+    version: Literal[1] = 1
+    chip: str = "pcupid"
+    model: ModelSection = ModelSection()
+    audio: AudioSection = AudioSection()
+    toolchain: ToolchainSection = ToolchainSection()
+    program: Path | None = None
+    boards: dict[str, dict[str, Any]] = {}
+    default_board: str | None = None
+    bench: BenchSection = BenchSection()
+    limits: LimitsSection = LimitsSection()
+
+
+class Deployment:
+    """The settings, the folder their relative paths start from, and the boards by name."""
+
+    def __init__(self, settings: Settings, *, root: Path, path: Path | None, boards: dict[str, BoardConfig]):
+        self.settings = settings
+        self.root = root
+        self.path = path
+        self.boards = boards
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the file, absolute."""
+        return (self.root / path.expanduser()).resolve()
+
+    @property
+    def state_dir(self) -> Path:
+        """Where artefacts, logs and run records of this project are kept."""
+        return self.root / ".deploy"
+
+    def board(self, wanted: str | None) -> BoardConfig:
+        """The board called `wanted`, or at that address; without one the default or the only board."""
+        name = wanted or self.settings.default_board
+        if name is None:
+            if len(self.boards) == 1:
+                return next(iter(self.boards.values()))
+            raise ConfigError(
+                "no board chosen" if self.boards else "no board known",
+                hint=f"give --board with one of: {', '.join(self.boards)}"
+                if self.boards
+                else "give --board user@host:port, or add one to `boards:` in deploy.yaml",
+            )
+        if name in self.boards:
+            return self.boards[name]
+        return parse_address(name)
+
+
+def find(start: Path) -> Path | None:
+    """The nearest `deploy.yaml` at or above `start`."""
+    return next((d / FILE_NAME for d in (start, *start.parents) if (d / FILE_NAME).is_file()), None)
+
+
+def load(path: Path | None, *, start: Path | None = None) -> Deployment:
+    """Read `path`, or the file found upward from `start`; without any, the defaults.
+
+    Raises ConfigError that names file, line, key and, for a misspelt key, the nearest known one.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError(f"{path}: no such file", hint="`deploy init` writes one")
+    found = path or find(start or Path.cwd())
+    if found is None:
+        return Deployment(Settings(), root=(start or Path.cwd()).resolve(), path=None, boards={})
+    source = yaml_source.read(found)
+    try:
+        settings = Settings.model_validate(source.data)
+    except ValidationError as e:
+        raise _complaint(source, e) from e
+    boards = {name: _board(source, name, fields) for name, fields in settings.boards.items()}
+    if settings.default_board is not None and settings.default_board not in boards:
+        place = source.place(("default_board",))
+        raise ConfigError(
+            f"{place}: default_board {settings.default_board!r} is not one of the boards",
+            hint=_nearest(settings.default_board, list(boards)),
+        )
+    return Deployment(settings, root=found.parent.resolve(), path=found, boards=boards)
+
+
+def _board(source: YamlSource, name: str, fields: dict[str, Any]) -> BoardConfig:
+    try:
+        return BoardConfig.model_validate({**fields, "name": name})
+    except ValidationError as e:
+        raise _complaint(source, e, prefix=("boards", name), model=BoardConfig) from e
+
+
+def _complaint(
+    source: YamlSource, error: ValidationError, prefix: Key = (), model: type[BaseModel] = Settings
+) -> ConfigError:
+    first = error.errors()[0]
+    key: Key = (*prefix, *first["loc"])
+    place = source.place(key)
+    dotted = ".".join(str(part) for part in key)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, tuple(first["loc"][:-1]))
+        return ConfigError(f"{place}: unknown key {dotted!r}", hint=_nearest(str(key[-1]), known))
+    value = first.get("input")
+    shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" (it is {value!r})"
+    return ConfigError(
+        f"{place}: {dotted}: {first['msg']}{shown}", hint="docs/configuration.md lists the keys"
+    )
+
+
+def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"

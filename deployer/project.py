@@ -1,0 +1,144 @@
+"""One project as the commands see it: settings resolved to files, labels, clips and board programs."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from board_runner import models
+from board_runner.contract import InputContract
+from board_runner.models.base import AudioModel
+from deployer import labels, prepare, resources, yaml_source
+from deployer.board.inventory import BoardConfig
+from deployer.config import Deployment
+from deployer.errors import MissingArtifact
+from deployer.run import Program
+
+
+@dataclass(frozen=True)
+class Project:
+    """Answers where things are; makes nothing."""
+
+    deployment: Deployment
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model module."""
+        return self.deployment.settings.model.name
+
+    @cached_property
+    def model(self) -> AudioModel:
+        """The model's module."""
+        return models.get(self.model_name)
+
+    @cached_property
+    def vendor(self) -> dict[str, Any]:
+        """What the vendor calls this model's algorithm, program and image (configs/models)."""
+        return yaml_source.read(resources.configs_dir() / "models" / f"{self.model_name}.yaml").data
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Class names by id."""
+        return labels.load(self.deployment.settings.model, self.deployment.root)
+
+    @property
+    def exported_dir(self) -> Path:
+        """Where `deploy export` writes."""
+        return self.deployment.state_dir / "export"
+
+    @property
+    def onnx(self) -> Path:
+        """The ONNX that is converted: the configured one, the exported one, or the shipped one.
+
+        Raises MissingArtifact when a checkpoint is configured and was never exported.
+        """
+        section = self.deployment.settings.model
+        if section.onnx is not None:
+            path = self.deployment.resolve(section.onnx)
+            if not path.is_file():
+                raise MissingArtifact(f"no ONNX model at {path}", hint="`deploy export` makes one")
+            return path
+        if section.checkpoint is not None:
+            path = self.exported_dir / "eat_sim.onnx"
+            if not path.is_file():
+                raise MissingArtifact(f"no ONNX model at {path}", hint="`deploy export` makes it")
+            return path
+        return resources.data_dir() / "eat.onnx"
+
+    @cached_property
+    def contract(self) -> InputContract:
+        """The contract the ONNX carries, else that of the model as shipped."""
+        from board_runner.graph import Graph
+
+        return Graph.load(self.onnx).contract or self.model.contract()
+
+    @property
+    def clips_dir(self) -> Path:
+        """The folder of test wavs: the configured one, or the ten shipped clips."""
+        clips = self.deployment.settings.audio.clips
+        return self.deployment.resolve(clips) if clips is not None else resources.data_dir() / "clips"
+
+    @cached_property
+    def clips(self) -> list[Path]:
+        """Every test wav, by name. Raises MissingArtifact when there is none."""
+        return _wavs(self.clips_dir)
+
+    @cached_property
+    def calibration(self) -> list[Path]:
+        """Every calibration wav, by name; the test clips where no folder of its own is configured."""
+        folder = self.deployment.settings.audio.calibration
+        return _wavs(self.deployment.resolve(folder)) if folder is not None else self.clips
+
+    @property
+    def targets(self) -> dict[str, int]:
+        """Clip -> class id, for the clips whose file name states it."""
+        found = {clip.name: prepare.target_of(clip.name) for clip in self.clips}
+        return {name: target for name, target in found.items() if target is not None}
+
+    @property
+    def clip_seconds(self) -> dict[str, float]:
+        """Clip -> length of its audio."""
+        return {clip.name: _seconds(clip) for clip in self.clips}
+
+    @property
+    def program_path(self) -> Path:
+        """The board program: the configured one, or where `deploy` builds its own."""
+        configured = self.deployment.settings.program
+        if configured is None:
+            return self.deployment.state_dir / "program" / str(self.vendor["program"])
+        path = self.deployment.resolve(configured)
+        if not path.is_file():
+            raise MissingArtifact(
+                f"no board program at {path}", hint="build it with the vendor's SDK, or unset `program:`"
+            )
+        return path
+
+    def program_on(self, board: BoardConfig) -> Program:
+        """The program as `push` places it on `board`."""
+        return Program(
+            directory=PurePosixPath(board.directory) / "current",
+            name=str(self.vendor["program"]),
+            model=f"models/{self.vendor['image']}",
+            timeout_s=self.deployment.settings.bench.timeout_s,
+            env=board.env,
+        )
+
+    @property
+    def runs_dir(self) -> Path:
+        """Where run records are kept."""
+        return self.deployment.state_dir / "runs"
+
+
+def _wavs(folder: Path) -> list[Path]:
+    found = sorted(folder.glob("*.wav")) if folder.is_dir() else []
+    if not found:
+        raise MissingArtifact(f"no wav in {folder}", hint="`deploy prepare AUDIO... --out DIR` makes them")
+    return found
+
+
+def _seconds(path: Path) -> float:
+    with wave.open(str(path)) as reader:
+        return reader.getnframes() / reader.getframerate()

@@ -1,0 +1,109 @@
+"""Records drawn: rich tables for a terminal, Markdown from a template, plain data for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import jinja2
+from rich.table import Table
+
+from deployer.labels import shown
+from deployer.records import RunRecord
+from deployer.statistics import ClipSummary, Summary, summarise
+
+
+def as_data(record: RunRecord) -> dict[str, Any]:
+    """The record and its summary as plain data."""
+    summary = summarise(record)
+    figures = None
+    if summary is not None:
+        figures = {**asdict(summary), "accuracy": summary.accuracy}
+    return {"record": asdict(record), "summary": figures}
+
+
+def as_markdown(record: RunRecord) -> str:
+    """One self-contained Markdown page."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("deployer"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Markdown, not HTML; cells are escaped by `cell`
+    )
+    environment.filters["cell"] = _cell
+    summary = summarise(record)
+    return environment.get_template("report.md.j2").render(
+        record=record,
+        summary=summary,
+        rows=[_row(clip, record.labels) for clip in summary.clips] if summary else [],
+        accuracy=accuracy_text(summary) if summary else "",
+    )
+
+
+def accuracy_text(summary: Summary) -> str:
+    """`9 of 10 clips right (90 %)`, or why there is no such figure."""
+    if summary.accuracy is None:
+        return "unknown: no class id in the file names"
+    return f"{summary.correct} of {summary.judged} clips right ({summary.accuracy:.0%})"
+
+
+def clip_table(record: RunRecord) -> Table:
+    """A row a clip, times in milliseconds."""
+    table = Table(title=f"{record.model} on {record.board.name}", title_justify="left")
+    table.add_column("clip")
+    table.add_column("says")
+    table.add_column("should be")
+    for name in ("runs", "min", "median", "p90", "p95", "max"):
+        table.add_column(name, justify="right")
+    table.add_column("post", justify="right")
+    summary = summarise(record)
+    for clip in summary.clips if summary else ():
+        row = _row(clip, record.labels)
+        style = "" if clip.target is None or clip.class_ids == (clip.target,) else "yellow"
+        table.add_row(*row, style=style)
+    table.caption = "model invoke time in ms; each run is the first invoke of its own process"
+    return table
+
+
+def summary_lines(record: RunRecord) -> list[str]:
+    """The figures under the table, a line each."""
+    summary = summarise(record)
+    if summary is None:
+        return ["no run gave a result"]
+    invoke, post = summary.invoke, summary.post_process
+    lines = [
+        f"invoke         median {invoke.median_ms:.3f} ms   (min {invoke.min_ms:.3f}, "
+        f"p90 {invoke.p90_ms:.3f}, p95 {invoke.p95_ms:.3f}, max {invoke.max_ms:.3f})",
+        f"post-process   median {post.median_ms:.3f} ms",
+    ]
+    if summary.start_load_io is not None:
+        lines.append(
+            f"start and I/O  median {summary.start_load_io.median_ms:.1f} ms a run, apart from the above"
+        )
+    rate = f"throughput     {summary.clips_per_s:.2f} clips/s"
+    if summary.real_time_factor is not None:
+        rate += f", real-time factor {summary.real_time_factor:.4f}"
+    lines += [rate, f"accuracy       {accuracy_text(summary)}"]
+    if record.failures:
+        lines.append(f"failed         {len(record.failures)} runs")
+    return lines
+
+
+def _row(clip: ClipSummary, labels: Sequence[str]) -> list[str]:
+    says = " / ".join(shown(class_id, labels) for class_id in clip.class_ids)
+    spread = clip.invoke
+    times = (
+        spread.min_ms,
+        spread.median_ms,
+        spread.p90_ms,
+        spread.p95_ms,
+        spread.max_ms,
+        clip.post_process_median_ms,
+    )
+    return [clip.clip, says, shown(clip.target, labels), str(clip.runs), *(f"{t:.3f}" for t in times)]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,107 @@
+"""Start the board program once and judge it by its result line, never by its exit code alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from deployer import parser
+from deployer.board.base import Board, Completed
+from deployer.errors import ProgramFailed
+from deployer.parser import RunOutput
+
+KEPT_BYTES = 400
+"""How much of a failed program's last words an error message repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """The board program where `push` put it, and how to start it."""
+
+    directory: PurePosixPath  # the release directory, `.../current`
+    name: str = "prog_sed_eat"
+    model: str = "models/eat.img"
+    timeout_s: float = 60.0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def argv(self, clip: str) -> list[str]:
+        """The vendor's command line for one wav."""
+        return [f"./{self.name}", "-i", clip, "-m", self.model]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One run that gave its result line; the three numbers are there."""
+
+    output: RunOutput
+    invoke_ms: float
+    post_process_ms: float
+    class_id: int
+    wall_ms: float
+    warnings: tuple[str, ...] = ()
+
+
+def run_clip(
+    board: Board, program: Program, clip: str, *, on_line: Callable[[str], None] | None = None
+) -> Result:
+    """Run one clip. Raises ProgramFailed with the program's own words when no result came."""
+    completed = board.run(
+        program.argv(clip),
+        timeout_s=program.timeout_s,
+        cwd=program.directory,
+        env=program.env,
+    )
+    if on_line:
+        for line in (completed.stdout + completed.stderr).decode("utf-8", "replace").splitlines():
+            on_line(line)
+    return judge(completed, program, clip)
+
+
+def judge(completed: Completed, program: Program, clip: str) -> Result:
+    """A finished command -> its result. Raises ProgramFailed."""
+    outputs = parser.parse_stream(completed.stdout)
+    whole = [output for output in outputs if output.complete]
+    if len(whole) != 1:
+        raise _failure(completed, program, clip, outputs)
+    output = whole[0]
+    if output.invoke_ms is None or output.post_process_ms is None or output.class_id is None:
+        raise _failure(completed, program, clip, outputs)
+    mismatches = parser.check_asked(output, clip, program.model)
+    if mismatches:
+        raise ProgramFailed(
+            f"{program.name} answered for something else: {'; '.join(mismatches)}",
+            hint="`deploy push` puts the program and model of this project on the board",
+        )
+    warnings = []
+    if completed.exit_status != 0:
+        warnings.append(f"{program.name} gave a result, yet its exit status is {completed.exit_status}")
+    return Result(
+        output=output,
+        invoke_ms=output.invoke_ms,
+        post_process_ms=output.post_process_ms,
+        class_id=output.class_id,
+        wall_ms=completed.elapsed_ms,
+        warnings=tuple(warnings),
+    )
+
+
+def _failure(completed: Completed, program: Program, clip: str, outputs: list[RunOutput]) -> ProgramFailed:
+    status = completed.exit_status
+    if completed.timed_out:
+        what = f"was stopped after {program.timeout_s:g} s without a result"
+    else:
+        what = f"gave no result for {clip} (exit status {status if status is not None else 'none: killed'})"
+    known = parser.find_failure((completed.stdout + b"\n" + completed.stderr).decode("utf-8", "replace"))
+    if known is not None:
+        return ProgramFailed(f"{program.name} {what}: {known.message}", hint=known.hint)
+    tail = (completed.stderr or completed.stdout)[-KEPT_BYTES:].decode("utf-8", "replace").strip()
+    words = f"; it ended with: {tail}" if tail else "; it printed nothing"
+    hint = _HINTS.get(status, "") if status is not None else ""
+    return ProgramFailed(f"{program.name} {what}{words}", hint=hint)
+
+
+_HINTS = {
+    126: "the file system may be mounted noexec: try another `directory:` for this board",
+    127: "nothing pushed yet (`deploy push`), or the program needs a loader or library the board lacks",
+}

@@ -1,0 +1,110 @@
+"""Samples -> the figures of a table. Percentiles are numpy's, linear between the two nearest samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deployer.records import RunRecord, Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Where the values of one quantity lie, in milliseconds."""
+
+    min_ms: float
+    median_ms: float
+    p90_ms: float
+    p95_ms: float
+    max_ms: float
+
+    @classmethod
+    def of(cls, values_ms: Sequence[float]) -> Spread:
+        """At least one value."""
+        low, median, p90, p95, high = np.percentile(values_ms, [0, 50, 90, 95, 100])
+        return cls(
+            min_ms=float(low),
+            median_ms=float(median),
+            p90_ms=float(p90),
+            p95_ms=float(p95),
+            max_ms=float(high),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSummary:
+    """One clip's runs; `class_ids` holds every answer given, most frequent first."""
+
+    clip: str
+    runs: int
+    class_ids: tuple[int, ...]
+    target: int | None
+    invoke: Spread
+    post_process_median_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A whole record. `accuracy` counts clips whose every answer was the target; None without targets.
+
+    `real_time_factor` is invoke plus post-process time by the length of the audio.
+    """
+
+    clips: tuple[ClipSummary, ...]
+    invoke: Spread
+    post_process: Spread
+    start_load_io: Spread | None
+    clips_per_s: float
+    real_time_factor: float | None
+    correct: int
+    judged: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of judged clips that were right."""
+        return self.correct / self.judged if self.judged else None
+
+
+def summarise(record: RunRecord) -> Summary | None:
+    """None for a record without a single sample."""
+    if not record.samples:
+        return None
+    names = list(dict.fromkeys(s.clip for s in record.samples))
+    clips = tuple(_clip(record, name) for name in names)
+    busy_ms = [s.invoke_ms + s.post_process_ms for s in record.samples]
+    overhead = [s.start_load_io_ms for s in record.samples if s.start_load_io_ms is not None]
+    judged = [c for c in clips if c.target is not None]
+    return Summary(
+        clips=clips,
+        invoke=Spread.of([s.invoke_ms for s in record.samples]),
+        post_process=Spread.of([s.post_process_ms for s in record.samples]),
+        start_load_io=Spread.of(overhead) if overhead else None,
+        clips_per_s=1000.0 / float(np.median(busy_ms)),
+        real_time_factor=_real_time_factor(record.samples, record.clip_seconds),
+        correct=sum(c.class_ids == (c.target,) for c in judged),
+        judged=len(judged),
+    )
+
+
+def _clip(record: RunRecord, name: str) -> ClipSummary:
+    samples = [s for s in record.samples if s.clip == name]
+    ids, counts = np.unique([s.class_id for s in samples], return_counts=True)
+    return ClipSummary(
+        clip=name,
+        runs=len(samples),
+        class_ids=tuple(int(ids[i]) for i in np.argsort(-counts, kind="stable")),
+        target=record.targets.get(name),
+        invoke=Spread.of([s.invoke_ms for s in samples]),
+        post_process_median_ms=float(np.median([s.post_process_ms for s in samples])),
+    )
+
+
+def _real_time_factor(samples: Sequence[Sample], clip_seconds: Mapping[str, float]) -> float | None:
+    ratios = [
+        (s.invoke_ms + s.post_process_ms) / 1000.0 / clip_seconds[s.clip]
+        for s in samples
+        if clip_seconds.get(s.clip)
+    ]
+    return float(np.median(ratios)) if ratios else None

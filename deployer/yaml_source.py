@@ -1,0 +1,68 @@
+"""YAML that remembers its lines, so that a complaint can name the place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deployer.errors import ConfigError
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class YamlSource:
+    """The data of one YAML file, and the line (from 1) of every key in it."""
+
+    path: Path
+    data: dict[str, Any]
+    lines: dict[Key, int]
+
+    def place(self, key: Key) -> str:
+        """`file:line` of a key, or of the nearest enclosing one."""
+        for end in range(len(key), -1, -1):
+            if key[:end] in self.lines:
+                return f"{self.path}:{self.lines[key[:end]]}"
+        return str(self.path)
+
+
+def read(path: Path) -> YamlSource:
+    """Parse one file whose top level is a mapping; raises ConfigError with file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read ({e})") from e
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as e:
+        line = e.problem_mark.line + 1 if e.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not valid YAML: {e.problem}") from e
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path}: not valid YAML: {e}") from e
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}:1: the file holds a {type(data).__name__}, not keys and values")
+    lines: dict[Key, int] = {}
+    _collect(node, (), lines, path)
+    return YamlSource(path=path, data=data, lines=lines)
+
+
+def _collect(node: yaml.Node | None, key: Key, lines: dict[Key, int], path: Path) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Any] = set()
+        for name, value in node.value:
+            child = (*key, str(name.value))
+            if name.value in seen:  # YAML lets the last one win in silence
+                raise ConfigError(f"{path}:{name.start_mark.line + 1}: key {name.value!r} is there twice")
+            seen.add(name.value)
+            lines[child] = name.start_mark.line + 1
+            _collect(value, child, lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*key, index)] = value.start_mark.line + 1
+            _collect(value, (*key, index), lines, path)
