@@ -153,7 +153,8 @@ def _board(source: YamlSource, name: str, fields: dict[str, Any]) -> BoardConfig
 def _complaint(
     source: YamlSource, error: ValidationError, prefix: Key = (), model: type[BaseModel] = Settings
 ) -> ConfigError:
-    first = error.errors()[0]
+    # A misspelt key often leaves a required one missing: the misspelling is the fault to name.
+    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     key: Key = (*prefix, *first["loc"])
     place = source.place(key)
     dotted = ".".join(str(part) for part in key)

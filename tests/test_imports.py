@@ -1,0 +1,55 @@
+"""Imports go one way: deployer -> toolchain_wrappers -> board_runner."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import board_runner
+import deployer
+import toolchain_wrappers
+
+PACKAGES = {
+    module.__name__: Path(module.__file__ or "").parent
+    for module in (board_runner, toolchain_wrappers, deployer)
+}
+FORBIDDEN = {
+    "board_runner": {"toolchain_wrappers", "deployer"},
+    "toolchain_wrappers": {"deployer"},
+    "deployer": set(),
+}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_package_imports_one_above_it(package: str) -> None:
+    """The leaf knows nothing of its users."""
+    for path in PACKAGES[package].rglob("*.py"):
+        above = {name for name in _imported(path) if name.split(".")[0] in FORBIDDEN[package]}
+        assert not above, f"{path} imports {above}"
+
+
+def test_click_stays_in_the_command_line() -> None:
+    """The library can be used without a terminal."""
+    for package in PACKAGES.values():
+        for path in package.rglob("*.py"):
+            if "cli" not in path.parts:
+                assert "click" not in set(_imported(path)), path
+
+
+def test_torch_stays_in_the_exporter() -> None:
+    """Nothing but export needs PyTorch."""
+    for package in PACKAGES.values():
+        for path in package.rglob("*.py"):
+            if "export" not in path.parts:
+                assert not any(name.split(".")[0] == "torch" for name in _imported(path)), path
