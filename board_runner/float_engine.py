@@ -10,6 +10,7 @@ import numpy as np
 from board_runner.contract import Array, Tensors
 from board_runner.errors import ModelError
 from board_runner.graph import Graph
+from board_runner.plan.fuse import fused as plan
 from board_runner.plan.program import per_op
 
 
@@ -23,8 +24,8 @@ class FloatEngine:
         self.graph = graph
         self.inputs = graph.inputs
         self.outputs = graph.outputs
-        self._per_op = per_op(graph, (spec.name for spec in graph.outputs))
-        self._program = self._per_op
+        keep = tuple(spec.name for spec in graph.outputs)
+        self._program = plan(graph, keep) if fused else per_op(graph, keep)
 
     @classmethod
     def load(cls, path: Path) -> FloatEngine:

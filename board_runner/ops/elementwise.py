@@ -159,5 +159,4 @@ OPS: dict[str, Op] = {
     "Clip": clip,
     "Cast": cast,
     "Identity": lambda call: call[0],
-    "Dropout": lambda call: call[0],
 }

@@ -50,17 +50,23 @@ class Program:
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Every value left at the end, constants too; raises ModelError that names the failing node."""
         alive: dict[str, Array | None] = {**self.constants, **values, "": None}
-        for step, dead in zip(self.steps, self.dead_after, strict=True):
-            try:
-                results = step.function([alive[name] for name in step.inputs])
-            except ModelError as e:
-                raise ModelError(f"{step.label}: {e}", hint=e.hint) from e
-            except (ArithmeticError, LookupError, TypeError, ValueError) as e:
-                raise ModelError(f"{step.label}: {e}") from e
-            alive.update(zip(step.outputs, results, strict=False))
-            for name in dead:
-                alive.pop(name, None)
+        # ONNX leaves overflow, 0/0 and log(0) to IEEE arithmetic: no warnings, as in any other runtime.
+        with np.errstate(all="ignore"):
+            for step, dead in zip(self.steps, self.dead_after, strict=True):
+                results = _call(step, [alive[name] for name in step.inputs])
+                alive.update(zip(step.outputs, results, strict=False))
+                for name in dead:
+                    alive.pop(name, None)
         return {name: value for name, value in alive.items() if value is not None}
+
+
+def _call(step: Step, inputs: Sequence[Array | None]) -> Sequence[Array]:
+    try:
+        return step.function(inputs)
+    except ModelError as e:
+        raise ModelError(f"{step.label}: {e}", hint=e.hint) from e
+    except (ArithmeticError, LookupError, TypeError, ValueError) as e:
+        raise ModelError(f"{step.label}: {e}") from e
 
 
 def node_step(node: Node, opset: int) -> Step:
@@ -75,11 +81,7 @@ def node_step(node: Node, opset: int) -> Step:
     present = sum(bool(name) for name in node.outputs)
 
     def function(inputs: Sequence[Array | None]) -> Sequence[Array]:
-        # ONNX leaves overflow, 0/0 and log(0) to IEEE arithmetic: no warnings, as in any other runtime.
-        with np.errstate(all="ignore"):
-            result = op(
-                Call(inputs=tuple(inputs), attributes=node.attributes, opset=opset, n_outputs=present)
-            )
+        result = op(Call(inputs=tuple(inputs), attributes=node.attributes, opset=opset, n_outputs=present))
         return result if isinstance(result, tuple) else (np.asarray(result),)
 
     return Step(
