@@ -1,4 +1,4 @@
-"""From a trainer's checkpoint to a verified ONNX model; the only place that imports torch, and only on use."""
+"""From a trainer's checkpoint to a verified ONNX model; only here is torch imported, and only on use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def run(checkpoint_dir: Path, out_dir: Path, emit: Emit = ignore) -> ExportReport:
     """Write `eat.onnx`, `eat_sim.onnx` and the verification report of a checkpoint folder into `out_dir`.
 
-    Raises UsageError without PyTorch or the ONNX tools, ModelError or MissingArtifact for a folder that cannot
-    be used, CheckFailed when a check of the export fails.
+    Raises UsageError without PyTorch or the ONNX tools, ModelError or MissingArtifact for a folder that
+    cannot be used, CheckFailed when a check of the export fails.
     """
     from deployer.export.requirements import require_tools
 

@@ -72,7 +72,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as e:
         raise MissingArtifact(
-            f"cannot read {path}: {e.strerror}", hint=f"give the trainer's folder, with {SETTINGS} and {WEIGHTS}"
+            f"cannot read {path}: {e.strerror}",
+            hint=f"give the trainer's folder, with {SETTINGS} and {WEIGHTS}",
         ) from e
     except UnicodeDecodeError as e:
         raise ModelError(f"{path}: not UTF-8 text") from e

@@ -1,7 +1,7 @@
 """EAT, the raw-waveform audio transformer (arXiv 2204.11479), as a PyTorch module.
 
-Modules are named so that the tensors of a trainer's state dict fit without renaming. Attention is written out as
-matrix products and a softmax, because PyTorch's fused attention has no form at ONNX opset 13.
+Modules are named so that the tensors of a trainer's state dict fit without renaming. Attention is written
+out as matrix products and a softmax, because PyTorch's fused attention has no form at ONNX opset 13.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class EatShape:
         if self.width % self.heads:
             raise ModelError(f"EAT of width {self.width}: not a multiple of its {self.heads} heads")
         if self.samples % self.reduction:
-            raise ModelError(f"EAT of {self.samples} samples: not a multiple of its reduction {self.reduction}")
+            raise ModelError(
+                f"EAT of {self.samples} samples: not a multiple of its reduction {self.reduction}"
+            )
         reach = KERNEL_T // 2 * max(DILATIONS)
         if self.tokens * TAIL_FACTORS[-1] <= reach:
             least = (reach // TAIL_FACTORS[-1] + 1) * self.reduction

@@ -24,8 +24,8 @@ def _plain(loader: PlainLoader, node: yaml.Node) -> Any:
     assert isinstance(node, yaml.ScalarNode)
     if node.tag == SCALAR_TAG:
         return node.value
-    implied = loader.resolve(yaml.ScalarNode, node.value, (True, False))
-    return loader.construct_object(yaml.ScalarNode(implied, node.value), deep=True)  # type: ignore[no-untyped-call]
+    implied = loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]
+    return loader.construct_object(yaml.ScalarNode(implied, node.value), deep=True)
 
 
 PlainLoader.add_constructor(None, _plain)
@@ -41,7 +41,9 @@ def load(text: str, place: str) -> dict[Any, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as e:
         raise ModelError(f"{place}: damaged YAML: {e}") from e
     if not isinstance(data, dict):
-        raise ModelError(f"{place}: holds no settings", hint="args.yml is what the trainer wrote beside chkpnt.pt")
+        raise ModelError(
+            f"{place}: holds no settings", hint="args.yml is what the trainer wrote beside chkpnt.pt"
+        )
     return data
 
 

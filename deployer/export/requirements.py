@@ -13,6 +13,4 @@ def require_tools() -> None:
     """Raise UsageError, naming what is missing, unless all tools of the export can be imported."""
     missing = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
     if missing:
-        raise UsageError(
-            f"deploy export needs {', '.join(missing)}", hint="pip install 'sgs-deploy[export]'"
-        )
+        raise UsageError(f"deploy export needs {', '.join(missing)}", hint="pip install 'sgs-deploy[export]'")

@@ -48,10 +48,12 @@ def _stand_in(full_name: str) -> type[Inert]:
 def read(path: Path) -> dict[str, Tensor]:
     """Name -> tensor of the network in `path`, without the prefixes of data-parallel training.
 
-    Raises MissingArtifact without the file, ModelError for one that is damaged, that holds code, or no weights.
+    Raises MissingArtifact without the file, ModelError for one that is damaged, holds code, or no weights.
     """
     if not path.is_file():
-        raise MissingArtifact(f"no checkpoint {path}", hint="give the trainer's folder, with args.yml and chkpnt.pt")
+        raise MissingArtifact(
+            f"no checkpoint {path}", hint="give the trainer's folder, with args.yml and chkpnt.pt"
+        )
     stand_ins = [_stand_in(name) for name in HARMLESS]
     try:
         with torch.serialization.safe_globals(stand_ins):
@@ -113,7 +115,9 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path) -
             f"{path}: {'; '.join(fault for fault in faults if fault)}",
             hint="args.yml must be of the same training run as chkpnt.pt",
         )
-    network.load_state_dict({name: state[name].to(value.dtype) for name, value in wanted.items()}, strict=True)
+    network.load_state_dict(
+        {name: state[name].to(value.dtype) for name, value in wanted.items()}, strict=True
+    )
 
 
 def _listed(verb: str, names: list[str]) -> str:

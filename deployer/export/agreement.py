@@ -1,0 +1,146 @@
+"""Checks of an exported model that run it: against the network it came from, on silence, on wrong sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import onnxruntime as ort
+
+from board_runner.contract import Array, InputContract
+from deployer.export.checks import Check, Graphs, row
+
+Reference: TypeAlias = Callable[[Array], Array]
+"""The network itself: float32 (1, 1, samples) -> float32 (1, classes)."""
+
+SEED = 20260101
+SILENCE = "silence"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How far an export may be from its network. `max_abs` grows with the logits once these exceed 1."""
+
+    max_abs: float = 1e-4
+    cosine: float = 0.99999
+
+
+def front_end(samples: Array, contract: InputContract) -> Array:
+    """Mono samples at the contract's rate -> (1, 1, n) float32: peak-normalised, cut or zero-padded.
+
+    Silence, which has no peak to normalise, stays silence.
+    """
+    wanted, peak = int(contract.front_end["samples"]), np.float32(contract.front_end["peak"])
+    x = np.asarray(samples, dtype=np.float32)
+    loudest = np.abs(x).max(initial=np.float32(0))
+    x = (peak * x / loudest if loudest > 0 else x)[:wanted]
+    return np.pad(x, (0, wanted - x.size))[None, None]
+
+
+def seeded_inputs(contract: InputContract) -> dict[str, Array]:
+    """Name -> input: signals unlike each other, the same on every machine, ready for the model."""
+    n = int(contract.front_end["samples"])
+    noise = np.random.default_rng(SEED)
+    t = np.arange(n) / contract.sample_rate_hz
+    clicks = np.where(np.arange(n) % max(n // 7, 1) == 0, 1.0, 0.0)
+    burst = np.where(np.arange(n) < n // 5, noise.standard_normal(n), 0.0)
+    signals = {
+        "noise": noise.standard_normal(n),
+        "sweep": np.sin(2 * np.pi * (50 * t + 900 * t * t)),
+        "clicks": clicks,
+        "burst": burst,
+        SILENCE: np.zeros(n),
+    }
+    return {name: front_end(signal, contract) for name, signal in signals.items()}
+
+
+def run_checks(
+    graphs: Graphs, contract: InputContract, reference: Reference, inputs: Mapping[str, Array], limits: Limits
+) -> list[Check]:
+    """Every check of this module; `inputs` are what `seeded_inputs` and `front_end` give, by name."""
+    rows = []
+    expected = {name: reference(value) for name, value in inputs.items()}
+    for name, model in graphs.items():
+        try:
+            session = _session(model.SerializeToString())
+            outputs = {key: _run(session, contract, value) for key, value in inputs.items()}
+        except Exception as e:  # the runtime's errors share no base class
+            rows.append(Check(name=f"{name} runs", passed=False, detail=str(e).splitlines()[0]))
+            continue
+        rows += [
+            _agreement(name, expected, outputs, limits),
+            _finite(name, expected, outputs),
+            _rejects(name, session, contract),
+        ]
+    return rows
+
+
+def _session(model: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # refusals are asked for here; the runtime would print each
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: ort.InferenceSession, contract: InputContract, value: Array) -> Array:
+    output: Array = session.run([contract.outputs[0].name], {contract.inputs[0].name: value})[0]
+    return output
+
+
+def _agreement(
+    model: str, expected: Mapping[str, Array], outputs: Mapping[str, Array], limits: Limits
+) -> Check:
+    """Largest difference and least cosine over all inputs, each with the input it is from."""
+    apart = {key: _difference(expected[key], outputs[key]) for key in expected}
+    alike = {key: _cosine(expected[key], outputs[key]) for key in expected}
+    scale = max(1.0, *(float(np.abs(value).max()) for value in expected.values()))
+    same = [key for key in expected if expected[key].argmax() == outputs[key].argmax()]
+    far, odd = max(apart, key=apart.__getitem__), min(alike, key=alike.__getitem__)
+    detail = (
+        f"max abs {apart[far]:.3g} ({far}), limit {limits.max_abs * scale:.3g}; "
+        f"cosine {alike[odd]:.7f} ({odd}), limit {limits.cosine}; "
+        f"top-1 {len(same)} of {len(expected)}"
+    )
+    passed = (
+        apart[far] <= limits.max_abs * scale and alike[odd] >= limits.cosine and len(same) == len(expected)
+    )
+    return Check(name=f"{model} agrees with the network", passed=passed, detail=detail)
+
+
+def _difference(a: Array, b: Array) -> float:
+    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("inf")
+    return float(np.abs(a.astype(np.float64) - b).max())
+
+
+def _cosine(a: Array, b: Array) -> float:
+    if _difference(a, b) == float("inf"):
+        return -1.0
+    x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    size = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / size if size > 0 else float(np.array_equal(x, y))
+
+
+def _finite(model: str, expected: Mapping[str, Array], outputs: Mapping[str, Array]) -> Check:
+    faults = [
+        f"{who} is not finite on {key}"
+        for who, values in (("the network", expected), ("the model", outputs))
+        for key, value in values.items()
+        if not np.isfinite(value).all()
+    ]
+    return row(f"{model} finite, silence included", faults, f"on {len(outputs)} inputs")
+
+
+def _rejects(model: str, session: ort.InferenceSession, contract: InputContract) -> Check:
+    """A static model that swallows another size gives an answer to a question nobody asked."""
+    batch, channels, n = contract.inputs[0].shape
+    faults, sizes = [], [(batch, channels, n // 2), (batch, channels, n + 1), (batch + 1, channels, n)]
+    for shape in sizes:
+        try:
+            _run(session, contract, np.zeros(shape, dtype=np.float32))
+        except Exception:  # any refusal will do; the runtime's errors share no base class
+            continue
+        faults.append(f"runs on {list(shape)}")
+    return row(f"{model} rejects other sizes", faults, ", ".join(str(list(shape)) for shape in sizes))

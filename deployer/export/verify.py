@@ -1,0 +1,60 @@
+"""All checks of one export, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import soundfile
+import torch
+
+from board_runner.contract import Array, InputContract
+from board_runner.errors import InputError
+from deployer.export.agreement import Limits, front_end, run_checks, seeded_inputs
+from deployer.export.checkpoint import Checkpoint
+from deployer.export.checks import Check, Graphs, graph_checks
+
+DEFAULT_LIMITS = Limits()
+
+
+def verify(
+    graphs: Graphs,
+    contract: InputContract,
+    checkpoint: Checkpoint,
+    *,
+    opset: int,
+    inputs: dict[str, Array],
+    limits: Limits = DEFAULT_LIMITS,
+) -> list[Check]:
+    """A row for every check of `graphs` against the network they came from, failed ones included."""
+
+    def network(value: Array) -> Array:
+        with torch.no_grad():
+            output: Array = checkpoint.network(torch.from_numpy(value)).numpy()
+        return output
+
+    return [
+        *graph_checks(graphs, contract, opset),
+        *run_checks(graphs, contract, network, inputs, limits),
+    ]
+
+
+def inputs_of(contract: InputContract, clips: Iterable[Path]) -> dict[str, Array]:
+    """Name -> input: the seeded signals, and the recordings `clips`, mono and at the contract's rate.
+
+    Raises InputError for a recording that cannot be read or is of another form.
+    """
+    inputs = seeded_inputs(contract)
+    for path in clips:
+        try:
+            samples, rate_hz = soundfile.read(path, dtype="float32")
+        except (soundfile.LibsndfileError, OSError) as e:
+            raise InputError(f"cannot read {path}: {e}") from e
+        if rate_hz != contract.sample_rate_hz or samples.ndim != 1:
+            raise InputError(
+                f"{path}: {rate_hz} Hz, {1 if samples.ndim == 1 else samples.shape[1]} channels; "
+                f"wants {contract.sample_rate_hz} Hz mono",
+                hint="deploy prepare makes such files",
+            )
+        inputs[path.name] = front_end(samples, contract)
+    return inputs
