@@ -90,6 +90,8 @@ def _handshake(transport: paramiko.Transport, config: BoardConfig) -> None:
     started = time.monotonic()
     try:
         transport.start_client(timeout=config.connect_timeout_s)
+        if not transport.initial_kex_done:  # at its time limit it returns without a word
+            raise SSHException("no greeting")
     except IncompatiblePeer as e:
         raise BoardUnreachable(
             f"{config.address}: no common SSH algorithms: {e}",
