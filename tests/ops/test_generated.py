@@ -15,7 +15,7 @@ from board_runner.float_engine import FloatEngine
 from board_runner.graph import Graph, Node
 
 MODERATE = settings(
-    max_examples=80,
+    max_examples=250,
     derandomize=True,
     database=None,
     deadline=None,
