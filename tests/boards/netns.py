@@ -1,0 +1,128 @@
+"""Two network namespaces, a client and a board at 192.168.1.10, from which no packet can leave.
+
+The veth pair between them is all the network there is: no bridge, no route, no address of this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+BOARD_ADDRESS = "192.168.1.10"
+CLIENT_ADDRESS = "192.168.1.2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """The names of the two namespaces."""
+
+    client: str
+    board: str
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside the client's namespace; its exit status is not judged."""
+        return subprocess.run(
+            ["ip", "netns", "exec", self.client, *argv],
+            cwd=cwd,
+            env=None if env is None else {**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningBoard:
+    """A simulated board that listens on 192.168.1.10:22 of its namespace."""
+
+    network: Network
+    root: Path
+    address: str = BOARD_ADDRESS
+
+
+def missing() -> str | None:
+    """Why no namespaces can be made here."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if shutil.which("ip") is None:
+        return "the `ip` command (iproute2) is not installed"
+    name = f"probe-{secrets.token_hex(3)}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        return f"no network namespaces here: {made.stderr.strip()}"
+    subprocess.run(["ip", "netns", "del", name], check=False)
+    return None
+
+
+@contextlib.contextmanager
+def network() -> Iterator[Network]:
+    """Make both namespaces and the cable between them; take them away again."""
+    mark = secrets.token_hex(3)
+    made = Network(client=f"client-{mark}", board=f"board-{mark}")
+    cable = {made.client: (f"vc{mark}", CLIENT_ADDRESS), made.board: (f"vb{mark}", BOARD_ADDRESS)}
+    try:
+        for name in cable:
+            _ip("netns", "add", name)
+        (near, _), (far, _) = cable.values()
+        # born inside a namespace: neither end is ever visible outside
+        _ip("-n", made.client, "link", "add", near, "type", "veth", "peer", "name", far, "netns", made.board)
+        for name, (end, address) in cable.items():
+            _ip("-n", name, "addr", "add", f"{address}/24", "dev", end)
+            for link in ("lo", end):
+                _ip("-n", name, "link", "set", link, "up")
+        yield made
+    finally:
+        for name in cable:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+@contextlib.contextmanager
+def running_board(folder: Path, *options: str) -> Iterator[RunningBoard]:
+    """A network with a simulated board on 192.168.1.10:22 that lets root in without a password.
+
+    `options` are further options of `python -m board_runner.simboard`.
+    """
+    root = folder / "board"
+    with network() as made:
+        inside = ["ip", "netns", "exec", made.board]
+        serve = [sys.executable, "-m", "board_runner.simboard", "--host", BOARD_ADDRESS, "--port", "22"]
+        board = subprocess.Popen(
+            [*inside, *serve, "--root", root, "--no-password", *options], stdout=subprocess.PIPE, text=True
+        )
+        assert board.stdout is not None
+        try:
+            _ready(board.stdout)
+            yield RunningBoard(network=made, root=root)
+        finally:
+            board.terminate()
+            board.wait(20)
+            board.stdout.close()
+
+
+def _ready(stdout: IO[str]) -> None:
+    line = stdout.readline()
+    if not line:
+        raise RuntimeError("the simulated board did not start; its words are on stderr")
+    assert json.loads(line)["port"] == 22
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
