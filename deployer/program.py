@@ -1,0 +1,135 @@
+"""The Python board program as one file: an executable zip of those runner modules that an `eat.img` needs."""
+
+from __future__ import annotations
+
+import ast
+import io
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import board_runner
+from board_runner import models
+
+ENTRY = "board_runner.prog_sed_eat"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_HOST_ONLY = "onnx"
+_START = """\
+import sys
+
+if sys.version_info < (3, 10):
+    sys.exit("prog_sed_eat: this Python is %d.%d; 3.10 or newer is needed" % sys.version_info[:2])
+try:
+    import numpy
+except ImportError as e:
+    sys.exit("prog_sed_eat: no numpy on this board (%s)" % e)
+
+from board_runner.prog_sed_eat import main
+
+sys.exit(main())
+"""
+
+
+def build_python_program(out: Path) -> Path:
+    """Write the program to `out`, executable; it runs where `python3` (3.10 or newer) has numpy (1.24 or newer).
+
+    The same sources give the same bytes, so that `push` can tell that nothing changed.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        _add(archive, "__main__.py", _START)
+        for name in needed_modules():
+            path = _file(name)
+            _add(archive, path.relative_to(_root().parent).as_posix(), path.read_text(encoding="utf-8"))
+    part = out.with_name(f".{out.name}.part")
+    part.write_bytes(b"#!/usr/bin/env python3\n" + buffer.getvalue())
+    part.chmod(0o755)
+    part.replace(out)
+    return out
+
+
+def needed_modules() -> list[str]:
+    """The modules that the entry reaches, also by imports inside functions, short of those that need onnx."""
+    waiting = [ENTRY, *(f"{models.__name__}.{name}" for name in models.NAMES)]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or _needs_onnx(name):
+            continue
+        seen.add(name)
+        waiting += [_parent(name), *_imports(name, anywhere=True)]
+    return sorted(seen)
+
+
+@cache
+def _needs_onnx(name: str) -> bool:
+    """Whether importing the module imports onnx, by itself or by what it imports first."""
+    found = {name}
+    waiting = [name]
+    while waiting:
+        for imported in _imports(waiting.pop(), anywhere=False):
+            if imported == _HOST_ONLY:
+                return True
+            if imported not in found:
+                found.add(imported)
+                waiting.append(imported)
+    return False
+
+
+def _imports(name: str, *, anywhere: bool) -> Iterator[str]:
+    """Our modules (and onnx) that a module imports: when it is loaded, or `anywhere`."""
+    if name == _HOST_ONLY:
+        return
+    tree = ast.parse(_file(name).read_text(encoding="utf-8"))
+    for node in _walk(tree, into_functions=anywhere):
+        if isinstance(node, ast.Import):
+            candidates = [alias.name for alias in node.names]
+        else:
+            module = node.module or ""
+            candidates = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        for candidate in candidates:
+            if candidate.split(".")[0] == _HOST_ONLY:
+                yield _HOST_ONLY
+            elif candidate.split(".")[0] == board_runner.__name__ and _exists(candidate):
+                yield candidate
+
+
+def _walk(node: ast.AST, *, into_functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.If) and ast.unparse(child.test) in (
+            "TYPE_CHECKING",
+            "typing.TYPE_CHECKING",
+        ):
+            continue  # for type checkers alone
+        elif into_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _walk(child, into_functions=into_functions)
+
+
+def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.external_attr = 0o644 << 16
+    info.create_system = 3
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, text, compresslevel=9)
+
+
+def _root() -> Path:
+    return Path(board_runner.__file__).parent
+
+
+def _parent(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+def _exists(name: str) -> bool:
+    base = _root().parent.joinpath(*name.split("."))
+    return base.with_suffix(".py").is_file() or (base / "__init__.py").is_file()
+
+
+def _file(name: str) -> Path:
+    base = _root().parent.joinpath(*name.split("."))
+    package = base / "__init__.py"
+    return package if package.is_file() else base.with_suffix(".py")
