@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from board_runner.contract import Array, InputContract
+from board_runner.models import eat
 from deployer.export.checks import Check, Graphs, row
 
 Reference: TypeAlias = Callable[[Array], Array]
@@ -28,15 +29,12 @@ class Limits:
 
 
 def front_end(samples: Array, contract: InputContract) -> Array:
-    """Mono samples at the contract's rate -> (1, 1, n) float32: peak-normalised, cut or zero-padded.
+    """Mono samples (n,) at the contract's rate -> the model's input, by the runner's own front end.
 
-    Silence, which has no peak to normalise, stays silence.
+    Raises InputError for an empty or many-channelled clip.
     """
-    wanted, peak = int(contract.front_end["samples"]), np.float32(contract.front_end["peak"])
-    x = np.asarray(samples, dtype=np.float32)
-    loudest = np.abs(x).max(initial=np.float32(0))
-    x = (peak * x / loudest if loudest > 0 else x)[:wanted]
-    return np.pad(x, (0, wanted - x.size))[None, None]
+    [inputs] = eat.chunks(np.asarray(samples, dtype=np.float32), contract)
+    return inputs[contract.inputs[0].name]
 
 
 def seeded_inputs(contract: InputContract) -> dict[str, Array]:

@@ -178,8 +178,12 @@ def constant_convolutions(graphs: Graphs) -> Check:
 
 
 def _constants(model: onnx.ModelProto) -> set[str]:
+    """Names of values fixed before a run; an Identity is how the exporter lets two readers share one."""
     fixed = {tensor.name for tensor in model.graph.initializer}
-    return fixed | {node.output[0] for node in model.graph.node if node.op_type == "Constant"}
+    for node in model.graph.node:
+        if node.op_type == "Constant" or (node.op_type == "Identity" and node.input[0] in fixed):
+            fixed.add(node.output[0])
+    return fixed
 
 
 def no_batch_normalisation(graphs: Graphs) -> Check:

@@ -12,11 +12,11 @@ import torch
 
 from board_runner.contract import METADATA_KEY, InputContract, TensorSpec
 from board_runner.errors import ModelError
+from board_runner.models import eat
 from deployer.export.checkpoint import Checkpoint
 
 OPSET = 13
 INPUT, OUTPUT = "images", "output"
-PEAK = 0.95
 
 
 def contract_of(checkpoint: Checkpoint) -> InputContract:
@@ -27,7 +27,7 @@ def contract_of(checkpoint: Checkpoint) -> InputContract:
         sample_rate_hz=checkpoint.sample_rate_hz,
         inputs=(TensorSpec(name=INPUT, dtype="float32", shape=(1, 1, shape.samples)),),
         outputs=(TensorSpec(name=OUTPUT, dtype="float32", shape=(1, shape.classes)),),
-        front_end={"samples": shape.samples, "peak": PEAK},
+        front_end={"samples": shape.samples, "peak": eat.PEAK},
     )
 
 

@@ -100,6 +100,6 @@ def _raise_if_failed(report: ExportReport, out_dir: Path) -> None:
         first = report.failed[0]
         raise CheckFailed(
             f"export of {report.checkpoint}: {len(report.failed)} of {len(report.checks)} checks failed: "
-            f"{first.name}: {first.detail}",
+            f"{first.name}: {first.detail.split('; ')[0]}",
             hint=f"{out_dir / TEXT_NAME} lists them all; the models are there as {REJECTED}*.onnx",
         )

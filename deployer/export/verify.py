@@ -50,11 +50,13 @@ def inputs_of(contract: InputContract, clips: Iterable[Path]) -> dict[str, Array
             samples, rate_hz = soundfile.read(path, dtype="float32")
         except (soundfile.LibsndfileError, OSError) as e:
             raise InputError(f"cannot read {path}: {e}") from e
-        if rate_hz != contract.sample_rate_hz or samples.ndim != 1:
+        if rate_hz != contract.sample_rate_hz:
             raise InputError(
-                f"{path}: {rate_hz} Hz, {1 if samples.ndim == 1 else samples.shape[1]} channels; "
-                f"wants {contract.sample_rate_hz} Hz mono",
+                f"{path}: {rate_hz} Hz, wants {contract.sample_rate_hz}",
                 hint="deploy prepare makes such files",
             )
-        inputs[path.name] = front_end(samples, contract)
+        try:
+            inputs[path.name] = front_end(samples, contract)
+        except InputError as e:
+            raise InputError(f"{path}: {e}", hint="deploy prepare makes such files") from e
     return inputs

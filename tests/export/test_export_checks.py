@@ -15,7 +15,7 @@ from deployer.export import checks
 
 ort = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
-from deployer.export.agreement import Limits, front_end, run_checks, seeded_inputs  # noqa: E402
+from deployer.export.agreement import Limits, run_checks, seeded_inputs  # noqa: E402
 
 SAMPLES = 512
 CONTRACT = InputContract(
@@ -171,6 +171,14 @@ def test_reasons_for_leftover_normalisation_are_told_apart(spoil: Defect, reason
     assert reason in checks.no_batch_normalisation({"m.onnx": model}).detail
 
 
+def test_weights_behind_an_identity_are_constant() -> None:
+    """The exporter shares equal biases through Identity nodes; that is no computed weight."""
+    model = _model()
+    model.graph.node.insert(0, helper.make_node("Identity", ["bias"], ["bias2"]))
+    _node(model, "Conv").input[2] = "bias2"
+    assert checks.constant_convolutions({"m.onnx": model}).passed
+
+
 RUNNING: list[tuple[str, Defect, str]] = [
     ("m_sim.onnx agrees with the network", lambda m: _set_weight(m, "two", lambda w: w * 1.001), "max abs"),
     ("m_sim.onnx agrees with the network", lambda m: _set_weight(m, "two", lambda w: w[:, ::-1]), "top-1"),
@@ -206,13 +214,12 @@ def test_a_network_that_fails_on_silence_is_found() -> None:
     assert "the network is not finite on silence" in failed["m.onnx finite, silence included"]
 
 
-def test_the_front_end_scales_pads_and_cuts() -> None:
-    """Peak 0.95 of the whole recording, zeros to the right, silence left as it is."""
-    short = front_end(np.array([0.1, -0.2]), CONTRACT)
-    assert short.shape == (1, 1, SAMPLES)
-    assert short.dtype == np.float32
-    assert short[0, 0, :3] == pytest.approx([0.475, -0.95, 0.0])
-    late_peak = np.r_[np.full(SAMPLES, 0.1), 1.0]
-    assert front_end(late_peak, CONTRACT)[0, 0] == pytest.approx(np.full(SAMPLES, 0.095))
-    assert not front_end(np.zeros(9), CONTRACT).any()
-    assert not front_end(np.zeros(0), CONTRACT).any()
+def test_seeded_inputs_are_the_same_each_time_and_unlike_each_other() -> None:
+    """A report can be made again; silence is silent, all else has the peak of the front end."""
+    first, second = seeded_inputs(CONTRACT), seeded_inputs(CONTRACT)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert len({value.tobytes() for value in first.values()}) == len(first) == 5
+    peaks = {name: float(np.abs(value).max()) for name, value in first.items()}
+    assert peaks.pop("silence") == 0.0
+    assert list(peaks.values()) == pytest.approx([0.95] * 4)
+    assert all(value.shape == (1, 1, SAMPLES) and value.dtype == np.float32 for value in first.values())

@@ -112,6 +112,9 @@ def test_recordings_are_compared_too(
     soundfile.write(clip, samples, 16000)
     with pytest.raises(InputError, match=r"tone\.wav: 16000 Hz"):
         export_eat(folder, tmp_path / "out", clips=[clip])
+    soundfile.write(clip, np.stack([samples, samples], axis=1), 22050)
+    with pytest.raises(InputError, match=r"tone\.wav: the clip is not mono"):
+        export_eat(folder, tmp_path / "out", clips=[clip])
     clip.write_bytes(b"no audio")
     with pytest.raises(InputError, match=r"tone\.wav"):
         export_eat(folder, tmp_path / "out", clips=[clip])
