@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from board_runner.errors import UsageError
 from deployer import (
     __version__,
     artifacts,
@@ -24,7 +25,7 @@ from deployer.artifacts import Artifacts
 from deployer.board.base import Board, BoardFacts
 from deployer.board.inventory import BoardConfig
 from deployer.board.ssh import SshBoard
-from deployer.errors import ProgramFailed, UsageError
+from deployer.errors import ProgramFailed
 from deployer.events import Emit, Finished, ignore
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from deployer.errors import MissingArtifact, UsageError
+from board_runner.errors import UsageError
+from deployer.errors import MissingArtifact
 
 VERSION = 1
 

@@ -92,12 +92,12 @@ def _failure(completed: Completed, program: Program, clip: str, outputs: list[Ru
         what = f"was stopped after {program.timeout_s:g} s without a result"
     else:
         what = f"gave no result for {clip} (exit status {status if status is not None else 'none: killed'})"
+    hint = _HINTS.get(status, "") if status is not None else ""
     known = parser.find_failure((completed.stdout + b"\n" + completed.stderr).decode("utf-8", "replace"))
     if known is not None:
-        return ProgramFailed(f"{program.name} {what}: {known.message}", hint=known.hint)
+        return ProgramFailed(f"{program.name} {what}: {known.message}", hint=known.hint or hint)
     tail = (completed.stderr or completed.stdout)[-KEPT_BYTES:].decode("utf-8", "replace").strip()
     words = f"; it ended with: {tail}" if tail else "; it printed nothing"
-    hint = _HINTS.get(status, "") if status is not None else ""
     return ProgramFailed(f"{program.name} {what}{words}", hint=hint)
 
 

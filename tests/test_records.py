@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from board_runner.errors import UsageError
 from deployer import records, report
-from deployer.errors import MissingArtifact, UsageError
+from deployer.errors import MissingArtifact
 from deployer.records import BoardInfo, Failure, RunRecord, Sample
 from deployer.statistics import summarise
 

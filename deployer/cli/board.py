@@ -46,10 +46,22 @@ def probe(session: Session, board_name: str | None) -> None:
     config = session.deployment.board(board_name)
     with ssh.SshBoard(config) as connection:
         facts = connection.facts(PurePosixPath(config.directory))
-    value = asdict(facts) | {"applets": sorted(facts.applets), "board": config.name, "address": config.address}
+    value = asdict(facts) | {
+        "applets": sorted(facts.applets),
+        "board": config.name,
+        "address": config.address,
+    }
 
     def text() -> None:
-        for key in ("address", "machine", "kernel", "chip", "free_kib", "memory_available_kib", "clock_epoch_s"):
+        for key in (
+            "address",
+            "machine",
+            "kernel",
+            "chip",
+            "free_kib",
+            "memory_available_kib",
+            "clock_epoch_s",
+        ):
             click.echo(f"{key + ':':22}{value[key] if value[key] is not None else 'unknown'}")
         known = facts.temperature_c is not None
         click.echo(f"{'temperature_c:':22}{facts.temperature_c if known else 'unknown'}")
@@ -65,7 +77,9 @@ def forget(session: Session, name: str) -> None:
     config = session.deployment.board(name)
     forgotten = ssh.forget(config)
     what = "forgot the host key of" if forgotten else "no host key was known for"
-    session.show({"board": config.name, "forgotten": forgotten}, lambda: click.echo(f"{what} {config.address}"))
+    session.show(
+        {"board": config.name, "forgotten": forgotten}, lambda: click.echo(f"{what} {config.address}")
+    )
 
 
 @command.command("sim")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from board_runner.errors import UsageError
 from deployer import scaffold
-from deployer.errors import UsageError
 
 
 @click.command("init")

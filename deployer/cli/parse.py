@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from deployer import pipeline, report
+from deployer import paste, report
 from deployer.cli.options import Session, common
 from deployer.errors import ProgramFailed
 from deployer.project import Project
 
 
 @click.command("parse")
-@click.argument("log", type=click.File("rb"))
+@click.argument("log", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--save", is_flag=True, help="Keep the runs as a run record.")
 @common
-def command(session: Session, log: click.utils.LazyFile, save: bool) -> None:
+def command(session: Session, log: Path, save: bool) -> None:
     """Turn LOG, a pasted serial or telnet log (a file, or - for stdin), into a table and a run record."""
     project = Project(session.deployment)
-    name = Path(str(getattr(log, "name", "-"))).name
-    record = pipeline.parse_log(project, log.read(), source=name)
+    piped = str(log) == "-"
+    name = "stdin" if piped else log.name
+    record = paste.parse_log(
+        sys.stdin.buffer.read() if piped else log.read_bytes(),
+        source=name,
+        model=project.model_name,
+        labels=project.labels,
+    )
     path = record.save(project.runs_dir) if save else None
 
     def text() -> None:

@@ -1,0 +1,46 @@
+"""`deploy demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from deployer import demo, pipeline, report
+from deployer.cli import bench as bench_command
+from deployer.cli import compare_sim
+from deployer.cli.options import Session, common
+from deployer.project import Project
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for the demo project.",
+)
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each clip.")
+@common
+def command(session: Session, out: Path, runs: int) -> None:
+    """Run the whole chain on real audio against the built-in board: no hardware, no vendor tools."""
+    with session.progress() as emit, demo.project(out.resolve(), runs=runs) as deployment:
+        project = Project(deployment)
+        done = pipeline.run_all(project, deployment.board(None), emit=emit)
+    page = out / "report.md"
+    page.write_text(report.as_markdown(done.benched.record), encoding="utf-8")
+    value = {
+        "comparison": compare_sim.as_data(done.compared),
+        "bench": report.as_data(done.benched.record),
+        "report": str(page),
+    }
+
+    def text() -> None:
+        compare_sim.show(done.compared)
+        bench_command.show(done.benched)
+        click.echo(f"report: {page}")
+
+    session.show(value, text)
+    done.benched.raise_failure()
+    done.compared.raise_failure()
