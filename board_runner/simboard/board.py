@@ -89,9 +89,13 @@ class SimBoard:
 
     def start(self) -> Self:
         """Begin to listen. Raises UsageError when the address cannot be had or the chip is unknown."""
-        nodes.lay_out(self.root, self.config.chip)
-        applets.install(self.root / STATE_FOLDER / "bin")
-        self._thread.start()
+        try:
+            nodes.lay_out(self.root, self.config.chip)
+            applets.install(self.root / STATE_FOLDER / "bin")
+            self._thread.start()
+        except BaseException:
+            self.stop()
+            raise
         self._ready.wait()
         if self._failure is not None:
             self.stop()
@@ -108,6 +112,7 @@ class SimBoard:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
         self._programs.kill_all()
+        self._loop.close()
         self._temporary.cleanup()
 
     def __enter__(self) -> Self:

@@ -19,6 +19,9 @@ from deployer.errors import BoardUnreachable
 KEPT_BYTES = 16 << 20
 """How much of each stream is kept; the rest is passed to `on_output` and counted."""
 
+DYING_S = 0.2
+"""A lost connection closes its channels first and itself a moment later: how long we wait to know."""
+
 _CHUNK = 1 << 16
 _OPEN_TIMEOUT_S = 15.0
 _TICK_S = 0.25
@@ -106,7 +109,7 @@ class Exchange:
         self._marker = marker
         self._stdout = Stream("stdout")
         self._stderr = Stream("stderr")
-        self._started = time.monotonic()
+        self._started = self._ended = time.monotonic()
         try:
             self._channel = transport.open_session(timeout=_OPEN_TIMEOUT_S)
             self._channel.settimeout(_OPEN_TIMEOUT_S)
@@ -132,11 +135,13 @@ class Exchange:
             # A command is over once both streams are and its status has come; then nothing can follow.
             if not got and channel.exit_status_ready() and (channel.eof_received or channel.closed):
                 if not self._read(on_output):
+                    self._ended = time.monotonic()
                     self._check_alive()
                     return True
                 continue
             left = deadline - time.monotonic()
             if left <= 0:
+                self._ended = time.monotonic()
                 return False
             if not got:
                 self._pause(min(left, _TICK_S))
@@ -151,7 +156,7 @@ class Exchange:
             exit_status=None if timed_out or status == -1 else status,
             stdout=self._stdout.contents(),
             stderr=self._stderr.contents(),
-            elapsed_ms=1000 * (time.monotonic() - self._started),
+            elapsed_ms=1000 * (self._ended - self._started),
             timed_out=timed_out,
         )
 
@@ -187,11 +192,15 @@ class Exchange:
 
     def _check_alive(self) -> None:
         """paramiko reports status -1 for a lost connection: that is no result."""
-        if self._channel.recv_exit_status() == -1 and not self._transport.is_active():
+        if self._channel.recv_exit_status() != -1:
+            return
+        self._transport.join(DYING_S)
+        if not self._transport.is_active():
             self._channel.close()
             raise self._lost(self._transport.get_exception())
 
     def _lost(self, cause: BaseException | None) -> BoardUnreachable:
+        self._transport.join(DYING_S)
         if self._transport.is_active():
             return BoardUnreachable(
                 f"{self._address}: the board refuses to start a command ({cause})",

@@ -16,7 +16,7 @@ from paramiko.ssh_exception import SSHException
 from deployer.board import facts as board_facts
 from deployer.board import hostkeys, transfer
 from deployer.board.base import BoardFacts, Completed, OnOutput, Upload
-from deployer.board.channel import Exchange, PidMarker
+from deployer.board.channel import DYING_S, Exchange, PidMarker
 from deployer.board.connect import connect
 from deployer.board.inventory import BoardConfig
 from deployer.errors import BoardUnreachable
@@ -134,6 +134,8 @@ class SshBoard:
 
     def check_alive(self, cause: BaseException | None = None) -> None:
         """Raises BoardUnreachable when the connection is gone."""
+        if self._transport is not None and cause is not None:
+            self._transport.join(DYING_S)
         if self._transport is None or not self._transport.is_active():
             raise BoardUnreachable(
                 f"{self.address}: the connection was lost",

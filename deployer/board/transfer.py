@@ -213,12 +213,13 @@ def _insist(remote: Remote, done: Completed, uploads: Sequence[Upload]) -> None:
 
 
 def _failure(remote: Remote, uploads: Sequence[Upload], reason: str) -> TransferError:
-    """NoSpace where the file system is full, whatever the server called it (SFTP says just `Failure`)."""
+    """NoSpace where the file system is full, whatever the server called it (SFTP says just `Failure`).
+
+    Raises BoardUnreachable where the fault was the connection's.
+    """
     needed_kib = sum(-(-u.source.stat().st_size // 1024) for u in uploads)
     folder = uploads[0].target.parent
-    free = None
-    with contextlib.suppress(BoardUnreachable):
-        free = free_kib(remote.run(["df", "-k", str(folder)], timeout_s=30).stdout)
+    free = free_kib(remote.run(["df", "-k", str(folder)], timeout_s=30).stdout)
     if "No space left" in reason or (free is not None and free < needed_kib):
         return NoSpace(
             f"{remote.address}: no room in {folder}: {needed_kib} KiB to send, {free} KiB free",

@@ -1,0 +1,92 @@
+"""What goes wrong under way: the board keeps what it had, and the next run completes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+
+import pytest
+
+from deployer.board.base import Upload
+from deployer.board.connect import open_socket
+from deployer.board.digests import file_digest
+from deployer.errors import BoardUnreachable, NoSpace
+from deployer.events import Advanced, Event
+from deployer.push import push
+from tests.boards.conftest import MakeFile
+from tests.boards.servers import SSHD_KINDS, Place, simulated
+
+
+@pytest.mark.parametrize("sftp", [True, False])
+@pytest.mark.parametrize("drop_after_bytes", [0, 100_000, 390_000])
+def test_a_cut_connection_leaves_the_old_files(
+    sftp: bool, drop_after_bytes: int, make_file: MakeFile
+) -> None:
+    """Wherever a transfer breaks, every target is the old file; the next push sweeps up and completes."""
+    files = [make_file("a", os.urandom(200_000)), make_file("b", os.urandom(200_000))]
+    old = {str(f.name): f.source.read_bytes() for f in files}
+    with simulated(sftp=sftp) as place:
+        assert place.sim is not None
+        with place.board() as board:
+            push(board, files, place.config.directory)
+        for file in files:
+            file.source.write_bytes(os.urandom(200_000))
+        place.sim.link.received_bytes = 0
+        place.sim.link.drop_after_bytes = drop_after_bytes
+        with pytest.raises(BoardUnreachable, match="connection was lost"), place.board() as board:
+            push(board, files, place.config.directory)
+        assert old == {name: (place.current / name).read_bytes() for name in old}
+
+        with place.board() as board:
+            report = push(board, files, place.config.directory)
+        assert 2 == len(report.sent)
+        assert {f.source.read_bytes() for f in files} == {p.read_bytes() for p in place.current.iterdir()}
+
+
+def test_an_interrupted_push_leaves_nothing_half(sim: Place, make_file: MakeFile) -> None:
+    """Ctrl-C in the middle of a file: the target is absent, the part is gone, the board serves on."""
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Advanced) and event.done > 500_000:
+            raise KeyboardInterrupt
+
+    big = make_file("big", os.urandom(1 << 20))
+    with sim.board() as board:
+        with pytest.raises(KeyboardInterrupt):
+            push(board, [big], sim.config.directory, emit=interrupt)
+        assert [] == list(sim.current.iterdir())
+
+        assert 1 == len(push(board, [big], sim.config.directory).sent)
+
+
+@pytest.mark.parametrize("place", [*SSHD_KINDS], indirect=True)
+def test_a_full_file_system_under_a_real_server_is_named(place: Place, make_file: MakeFile) -> None:
+    """A push larger than a 1 MiB tmpfs is refused beforehand with the numbers of that file system."""
+    place.files.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place.files)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        _fill(place, make_file)
+    finally:
+        subprocess.run(["umount", "-l", place.files], check=True)
+
+
+def _fill(place: Place, make_file: MakeFile) -> None:
+    big = make_file("big", os.urandom(2 << 20))
+    with place.board() as board:
+        with pytest.raises(NoSpace, match="2112 KiB needed, 1024 KiB free"):
+            push(board, [big], place.config.directory)
+        upload = Upload(
+            source=big.source, target=place.config.directory / "big", sha256=file_digest(big.source)
+        )
+        with pytest.raises(NoSpace, match="2048 KiB to send"):
+            board.push([upload])
+        assert [] == list(place.files.iterdir())
+
+
+def test_our_socket_sends_at_once(sim: Place) -> None:
+    """Nagle's delay is off: with it every command takes 40 ms longer."""
+    with open_socket(sim.config) as sock:
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
