@@ -17,7 +17,8 @@ from board_runner.plan.program import per_op
 class FloatEngine:
     """An `Engine` over numpy. `fused` runs the load-time plan; without it, one function a node.
 
-    Raises ModelError at construction for an operator that the runner lacks, by its name.
+    Raises ModelError at construction for an operator that the runner lacks, by its name. The plan's buffers
+    belong to the engine: run one engine from one thread at a time.
     """
 
     def __init__(self, graph: Graph, *, fused: bool = True) -> None:

@@ -41,7 +41,8 @@ def band(taps: Array, n_out: int, stride: int, bias: Array | None = None) -> Arr
     """The filters as matrices: (..., k) taps -> (..., (n_out - 1) stride + k [+ 1], n_out).
 
     A row of that many samples times the matrix gives `n_out` outputs at once. The zeros in it are cheap
-    beside a pass over memory for each tap. With `bias`, a last row that wants a sample of 1.
+    beside a pass over memory for each tap; a sample that is not finite spreads over its row, though.
+    With `bias`, a last row that wants a sample of 1.
     """
     k = taps.shape[-1]
     width = (n_out - 1) * stride + k

@@ -50,7 +50,7 @@ def cases(draw: Callable[[st.SearchStrategy[int]], int]) -> Case:
     channels = groups if kind == 1 else groups * draw(st.integers(1, 4))
     filters = groups if kind == 1 else groups * draw(st.integers(1, 4))
     kernel, dilation = draw(st.integers(1, 9)), draw(st.sampled_from([1, 1, 2, 3, 9]))
-    length = (kernel - 1) * dilation + draw(st.sampled_from([12, 31, 32, 33, 100, 260, 3001]))
+    length = (kernel - 1) * dilation + draw(st.sampled_from([12, 31, 32, 33, 100, 260, 3001, 30011]))
     most = length - 1
     slope = draw(st.sampled_from([-1, 0, 20, 20, 150]))
     return Case(
