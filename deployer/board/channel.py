@@ -109,6 +109,7 @@ class Exchange:
         self._marker = marker
         self._stdout = Stream("stdout")
         self._stderr = Stream("stderr")
+        self._feed_error: BaseException | None = None
         self._started = self._ended = time.monotonic()
         try:
             self._channel = transport.open_session(timeout=_OPEN_TIMEOUT_S)
@@ -120,17 +121,19 @@ class Exchange:
             raise self._lost(e) from e
 
     def feed(self, data: Iterable[bytes]) -> None:
-        """Send standard input beside the reading; a program that stops listening is no error here."""
+        """Send standard input beside the reading; a program that stops listening is no error."""
         threading.Thread(target=self._send, args=(data,), daemon=True).start()
 
     def wait(self, timeout_s: float, on_output: OnOutput | None) -> bool:
         """Read until the command has ended or `timeout_s` has passed; whether it has ended.
 
-        Raises BoardUnreachable when the connection goes first.
+        Raises BoardUnreachable when the connection goes first, and what `feed`'s data raised.
         """
         deadline = time.monotonic() + timeout_s
         channel = self._channel
         while True:
+            if self._feed_error is not None:
+                raise self._feed_error
             got = self._read(on_output)
             # A command is over once both streams are and its status has come; then nothing can follow.
             if not got and channel.exit_status_ready() and (channel.eof_received or channel.closed):
@@ -185,10 +188,22 @@ class Exchange:
         try:
             self._channel.settimeout(None)
             for chunk in data:
+                if not self._sent(chunk):
+                    return
+            self._sent(None)
+        except BaseException as e:  # from where the data come from: `wait` raises it
+            self._feed_error = e
+            self._channel.close()
+
+    def _sent(self, chunk: bytes | None) -> bool:
+        try:
+            if chunk is None:
+                self._channel.shutdown_write()
+            else:
                 self._channel.sendall(chunk)
-            self._channel.shutdown_write()
         except (OSError, EOFError, SSHException):
-            return
+            return False  # nobody listens any more; how the command ended is told by its status
+        return True
 
     def _check_alive(self) -> None:
         """paramiko reports status -1 for a lost connection: that is no result."""

@@ -44,7 +44,8 @@ def test_a_cut_connection_leaves_the_old_files(
         assert {f.source.read_bytes() for f in files} == {p.read_bytes() for p in place.current.iterdir()}
 
 
-def test_an_interrupted_push_leaves_nothing_half(sim: Place, make_file: MakeFile) -> None:
+@pytest.mark.parametrize("sftp", [True, False])
+def test_an_interrupted_push_leaves_nothing_half(sftp: bool, make_file: MakeFile) -> None:
     """Ctrl-C in the middle of a file: the target is absent, the part is gone, the board serves on."""
 
     def interrupt(event: Event) -> None:
@@ -52,12 +53,12 @@ def test_an_interrupted_push_leaves_nothing_half(sim: Place, make_file: MakeFile
             raise KeyboardInterrupt
 
     big = make_file("big", os.urandom(1 << 20))
-    with sim.board() as board:
+    with simulated(sftp=sftp) as place, place.board() as board:
         with pytest.raises(KeyboardInterrupt):
-            push(board, [big], sim.config.directory, emit=interrupt)
-        assert [] == list(sim.current.iterdir())
+            push(board, [big], place.config.directory, emit=interrupt)
+        assert [] == list(place.current.iterdir())
 
-        assert 1 == len(push(board, [big], sim.config.directory).sent)
+        assert 1 == len(push(board, [big], place.config.directory).sent)
 
 
 @pytest.mark.parametrize("place", [*SSHD_KINDS], indirect=True)

@@ -94,7 +94,7 @@ def test_output_streams_while_the_program_runs(place: Place) -> None:
     started = time.monotonic()
     with place.board() as board:
         done = board.run(
-            ["sh", "-c", "echo one; sleep 0.5; echo two; echo three >&2"],
+            ["sh", "-c", "echo one; sleep 0.3; echo two; echo three >&2"],
             timeout_s=10,
             on_output=lambda name, data: seen.append((name, data, time.monotonic() - started)),
         )
@@ -102,7 +102,7 @@ def test_output_streams_while_the_program_runs(place: Place) -> None:
 
     assert done.stdout == b"".join(data for name, data, _ in seen if name == "stdout") == b"one\ntwo\n"
     assert done.stderr == b"".join(data for name, data, _ in seen if name == "stderr")
-    assert seen[0][2] < ended - 0.4
+    assert seen[0][2] < ended - 0.2
 
 
 def test_large_output_is_bounded_and_says_so(sim: Place) -> None:
@@ -134,7 +134,7 @@ def test_a_signal_is_no_exit_status(place: Place) -> None:
 def test_at_the_deadline_the_program_is_stopped_and_gone(place: Place) -> None:
     """A hung program is ended with its children; what it had said is kept, and the board serves on."""
     with place.board() as board:
-        done = board.run(["sh", "-c", "echo $$; sleep 61 & wait"], timeout_s=0.5)
+        done = board.run(["sh", "-c", "echo $$; sleep 61 & wait"], timeout_s=0.2)
         group = done.stdout.decode().strip()
         left = board.run(["sh", "-c", 'kill -0 -- "-$1"', "sh", group], timeout_s=10)
 
@@ -147,7 +147,7 @@ def test_stopping_is_gentle_first(place: Place) -> None:
     """A program gets to clean up before it is ended; its last words arrive."""
     script = "trap 'echo cleaned; exit 0' TERM; while :; do sleep 0.05; done"
     with place.board() as board:
-        done = board.run(["sh", "-c", script], timeout_s=0.5)
+        done = board.run(["sh", "-c", script], timeout_s=0.2)
 
     assert (done.timed_out, done.stdout) == (True, b"cleaned\n")
 
