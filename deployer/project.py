@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import wave
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from board_runner import models
+from board_runner import audio, models
 from board_runner.contract import InputContract
 from board_runner.models.base import AudioModel
 from deployer import labels, prepare, resources, yaml_source
@@ -87,6 +86,12 @@ class Project:
         return _wavs(self.clips_dir)
 
     @cached_property
+    def clip_seconds(self) -> dict[str, float]:
+        """Clip -> length of its audio. Raises InputError for a wav the board program would refuse."""
+        rate = self.contract.sample_rate_hz
+        return {clip.name: len(audio.require(audio.read_wav(clip), rate)) / rate for clip in self.clips}
+
+    @cached_property
     def calibration(self) -> list[Path]:
         """Every calibration wav, by name; the test clips where no folder of its own is configured."""
         folder = self.deployment.settings.audio.calibration
@@ -97,11 +102,6 @@ class Project:
         """Clip -> class id, for the clips whose file name states it."""
         found = {clip.name: prepare.target_of(clip.name) for clip in self.clips}
         return {name: target for name, target in found.items() if target is not None}
-
-    @property
-    def clip_seconds(self) -> dict[str, float]:
-        """Clip -> length of its audio."""
-        return {clip.name: _seconds(clip) for clip in self.clips}
 
     @property
     def program_path(self) -> Path:
@@ -138,7 +138,3 @@ def _wavs(folder: Path) -> list[Path]:
         raise MissingArtifact(f"no wav in {folder}", hint="`deploy prepare AUDIO... --out DIR` makes them")
     return found
 
-
-def _seconds(path: Path) -> float:
-    with wave.open(str(path)) as reader:
-        return reader.getnframes() / reader.getframerate()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import jinja2
+from rich import box
 from rich.table import Table
 
 from deployer.labels import shown
@@ -51,19 +52,19 @@ def accuracy_text(summary: Summary) -> str:
 
 def clip_table(record: RunRecord) -> Table:
     """A row a clip, times in milliseconds."""
-    table = Table(title=f"{record.model} on {record.board.name}", title_justify="left")
-    table.add_column("clip")
-    table.add_column("says")
-    table.add_column("should be")
-    for name in ("runs", "min", "median", "p90", "p95", "max"):
-        table.add_column(name, justify="right")
-    table.add_column("post", justify="right")
+    table = Table(title=f"{record.model} on {record.board.name}", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("clip", overflow="fold")
+    table.add_column("says", overflow="fold")
+    for name in ("runs", "min", "median", "p90", "p95", "max", "post"):
+        table.add_column(name, justify="right", no_wrap=True)
     summary = summarise(record)
     for clip in summary.clips if summary else ():
-        row = _row(clip, record.labels)
-        style = "" if clip.target is None or clip.class_ids == (clip.target,) else "yellow"
-        table.add_row(*row, style=style)
+        name, says, target, *figures = _row(clip, record.labels)
+        if clip.target is not None and clip.class_ids != (clip.target,):
+            says = f"[yellow]{says}, should be {target}[/]"
+        table.add_row(name, says, *figures)
     table.caption = "model invoke time in ms; each run is the first invoke of its own process"
+    table.caption_justify = "left"
     return table
 
 

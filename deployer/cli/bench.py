@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
 from deployer import pipeline, report
+from deployer.cli.console import results
 from deployer.cli.options import Session, board, common
 from deployer.errors import CheckFailed
 from deployer.project import Project
@@ -30,11 +30,11 @@ def command(session: Session, board_name: str | None, runs: int | None, min_accu
 
 def show(done: pipeline.Benched) -> None:
     """The table, the figures under it, and where the record lies."""
-    console = Console()
+    console = results()
     console.print(report.clip_table(done.record))
     for line in report.summary_lines(done.record):
-        console.print(line, highlight=False)
-    console.print(f"record: {done.path}", highlight=False, soft_wrap=True)
+        console.print(line)
+    console.print(f"record: {done.path}")
 
 
 def judge(done: pipeline.Benched, min_accuracy: float | None) -> None:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from deployer.board import ssh
+from deployer.cli.console import results
 from deployer.cli.options import Session, board, common
 
 
@@ -33,7 +33,7 @@ def list_boards(session: Session) -> None:
             name = f"{item.name} (default)" if item.name == default else item.name
             row = (name, item.address, str(item.directory), item.chip or "not set", ", ".join(item.tags))
             table.add_row(*row)
-        Console().print(table if boards else "no boards in deploy.yaml; `boards:` is where they go")
+        results().print(table if boards else "no boards in deploy.yaml; `boards:` is where they go")
 
     session.show([item.model_dump(mode="json") | {"address": item.address} for item in boards], text)
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from deployer import paste, report
+from deployer.cli.console import results
 from deployer.cli.options import Session, common
 from deployer.errors import ProgramFailed
 from deployer.project import Project
@@ -32,14 +32,14 @@ def command(session: Session, log: Path, save: bool) -> None:
     path = record.save(project.runs_dir) if save else None
 
     def text() -> None:
-        console = Console()
+        console = results()
         console.print(report.clip_table(record))
         for line in report.summary_lines(record):
-            console.print(line, highlight=False)
+            console.print(line)
         for failure in record.failures:
-            console.print(f"[yellow]no result:[/] {failure.clip}: {failure.reason}", highlight=False)
+            console.print(f"[yellow]no result:[/] {failure.clip}: {failure.reason}")
         if path is not None:
-            console.print(f"record: {path}", highlight=False, soft_wrap=True)
+            console.print(f"record: {path}")
 
     session.show(report.as_data(record), text)
     if not record.samples:
