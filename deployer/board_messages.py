@@ -99,6 +99,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"Size of format list, size of image list and num of model inputs should be same!", ""),
     (r"mkdir error!", _READ_ONLY),
     (r"exit with error code \d+", ""),
+    (r"(?<!\w)open: No such file or directory", _INPUT),
     (r"fstat: Value too large for defined data type", "a 32-bit program cannot use this network mount"),
     (r"\[?\w*\]? ?failed to open /dev/mi[_/]ipu!?(?:\([^)\n]*\))?", _DEVICE),
     (r"can't access default firmeware image:\s*\S+", _FIRMWARE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 KEYS = (
-    r"(?<![\w-])(?:inputs:|model path:|threshold:|unknown element format|found \d+ images!|the input image:"
+    r"(?<![A-Za-z_-])(?:inputs:|model path:|threshold:|unknown element format|found \d+ images!|the input image:"
     r"|model invoke time:|post process time:|class id:)"
 )
 """Where a line of the board program begins; a log pasted without line breaks has no other mark."""
@@ -15,7 +15,7 @@ _STAMP = r"(?:\[ *\d+\.\d{6}\] ?)?"
 _KERNEL = (
     # Also in the middle of a program's line, and then with the line break that belongs to the kernel.
     re.compile(rf"{_STAMP}client \[\d+\] (?:dis)?connected,\s*module:(?:ipu|\w+)\n?"),
-    re.compile(rf"{_STAMP}-+shutdown IPU\d+-+\n?"),
+    re.compile(rf"{_STAMP}-{{6}}shutdown IPU\d+-{{6}}\n?"),
     re.compile(rf"{_STAMP}collect channel\d+'s resource\n?"),
     re.compile(r"\[emac_phy_link_adjust\] EMAC Link (?:Up|Down) ?\n?"),
     re.compile(rf"\[ *\d+\.\d{{6}}\] (?:(?!{KEYS})[^\n])*\n"),

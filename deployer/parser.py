@@ -102,7 +102,7 @@ _WORDS = rf"[^\n]+?(?=\s*(?:\n|$|{console.KEYS}))"
 _END = r"(?![\d.])"  # a number that the log cuts short is told by its missing unit or line break
 _TOKENS = re.compile(
     r"(?P<command>\S*prog_sed_eat(?=\s+-)(?:[ \t]+-(?:i|m|-images|-model)[ \t]+(?!-)\S+)+)"
-    rf"|(?<![\w-])(?:"
+    rf"|(?<![A-Za-z_-])(?:"
     rf"inputs:[ \t]*(?P<inputs>{_WORDS})"
     rf"|model path:[ \t]*(?P<model_path>{_WORDS})"
     rf"|threshold:\s*(?P<threshold>{_DECIMAL})"

@@ -32,7 +32,7 @@ sys.exit(main())
 
 
 def build_python_program(out: Path) -> Path:
-    """Write the program to `out`, executable; it runs where `python3` (3.10 or newer) has numpy (1.24 or newer).
+    """Write the program to `out`; it runs where `python3` (3.10 or newer) has numpy (1.24 or newer).
 
     The same sources give the same bytes, so that `push` can tell that nothing changed.
     """
