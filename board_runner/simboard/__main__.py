@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,17 @@ from board_runner.simboard.nodes import CHIPS
 def main(argv: Sequence[str] | None = None) -> int:
     """Print one JSON line when ready (host, port, user, root, key, fingerprint), then serve."""
     config = _configuration(_parser().parse_args(argv))
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before the threads, so that sigwait alone gets them
+    ended = threading.Event()
+    # Handlers, no mask: the board's programs would inherit a mask, and could not be stopped then.
+    before = {s: signal.signal(s, lambda *_: ended.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _serve(config, ended)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _serve(config: SimBoardConfig, ended: threading.Event) -> int:
     try:
         board = SimBoard(config).start()
     except DeployError as e:
@@ -28,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return e.exit_code
     with board:
         print(json.dumps(description(board)), flush=True)
-        signal.sigwait(signals)
+        ended.wait()
     return 0
 
 

@@ -18,9 +18,12 @@ from deployer.board import hostkeys, transfer
 from deployer.board.base import BoardFacts, Completed, OnOutput, Upload
 from deployer.board.channel import DYING_S, Exchange, PidMarker
 from deployer.board.connect import connect
+from deployer.board.hostkeys import forget
 from deployer.board.inventory import BoardConfig
 from deployer.errors import BoardUnreachable
 from deployer.events import Emit, ignore
+
+__all__ = ["SshBoard", "command_line", "forget"]
 
 _SFTP_TIMEOUT_S = 15.0
 _LAST_WORDS_S = 1.0

@@ -155,9 +155,11 @@ def test_on_the_command_line_it_says_how_to_reach_it_and_ends_on_request(tmp_pat
         said = json.loads(process.stdout.readline())
         with SshBoard(BoardConfig(name="b", host=said["host"], port=said["port"])) as board:
             assert b"ok\n" == board.run(["echo", "ok"], timeout_s=10).stdout
+            hung = board.run(["sleep", "60"], timeout_s=0.2)
         process.send_signal(signal.SIGTERM)
         started = time.monotonic()
         assert 0 == process.wait(10)
 
     assert (port, "root", None) == (said["port"], said["user"], said["key"])
     assert time.monotonic() - started < 5
+    assert hung.timed_out and hung.elapsed_ms < 2000, "its programs must heed SIGTERM"
