@@ -119,7 +119,7 @@ def board_info(config: BoardConfig, facts: BoardFacts) -> BoardInfo:
 def board_files(project: Project, *, emit: Emit = ignore) -> list[BoardFile]:
     """What belongs on the board, under the vendor's names. Raises MissingArtifact."""
     model = converted(project)
-    project.clip_seconds  # noqa: B018  a wav that the program would refuse is refused here, before the board
+    project.check_clips()
     return [
         BoardFile(
             source=built_program(project, emit=emit),

@@ -91,6 +91,10 @@ class Project:
         rate = self.contract.sample_rate_hz
         return {clip.name: len(audio.require(audio.read_wav(clip), rate)) / rate for clip in self.clips}
 
+    def check_clips(self) -> None:
+        """Read every clip as the board program will. Raises InputError for one that it would refuse."""
+        _ = self.clip_seconds
+
     @cached_property
     def calibration(self) -> list[Path]:
         """Every calibration wav, by name; the test clips where no folder of its own is configured."""
