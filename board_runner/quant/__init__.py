@@ -1,0 +1,1 @@
+"""Quantisation: calibration and the `*_fixed.sim`, the `eat.img`, and the integer arithmetic of both."""

@@ -1,0 +1,107 @@
+"""A float graph rewritten at opset 21, with layer normalisations and GELUs as the one operator they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from board_runner.contract import Array
+from board_runner.errors import ModelError
+from board_runner.graph import Graph, Node
+
+OPSET = 21
+SUPPORTED = frozenset(
+    ["Add", "Concat", "Conv", "Gather", "Gelu", "Gemm", "Identity", "LayerNormalization", "LeakyRelu", "MatMul", "Mul", "Pad", "Reshape", "Softmax", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Relu"]
+)
+
+
+def rewrite(graph: Graph) -> Graph:
+    """Names of tensors stay. Raises ModelError for an operator that has no integer form yet."""
+    constants = dict(graph.initializers)
+    constants.update(
+        {n.outputs[0]: np.asarray(n.attributes["value"]) for n in graph.nodes if _is_constant(n)}
+    )
+    nodes = [node for node in graph.nodes if not _is_constant(node)]
+    producers = {name: node for node in nodes for name in node.outputs}
+    replaced: dict[str, Node] = {}
+    for node in nodes:
+        fused = _layer_norm(node, producers, constants) or _gelu(node, producers, constants)
+        if fused is not None:
+            replaced[node.outputs[0]] = fused
+    live = _live([replaced.get(n.outputs[0], n) for n in nodes], [spec.name for spec in graph.outputs])
+    for node in live:
+        if node.op_type not in SUPPORTED or node.domain:
+            raise ModelError(f"{node.name}: operator {node.op_type} has no integer form")
+    used = {name for node in live for name in node.inputs}
+    kept = {name: value for name, value in constants.items() if name in used}
+    return replace(graph, nodes=tuple(live), initializers=kept, opset=OPSET)
+
+
+def _is_constant(node: Node) -> bool:
+    return node.op_type == "Constant" and "value" in node.attributes
+
+
+def _live(nodes: list[Node], outputs: Iterable[str]) -> list[Node]:
+    needed, live = set(outputs), []
+    for node in reversed(nodes):
+        if needed.intersection(node.outputs):
+            needed.update(node.inputs)
+            live.append(node)
+    return live[::-1]
+
+
+def _walk(name: str, kinds: str, producers: dict[str, Node]) -> list[Node] | None:
+    """The producers from `name` back through first inputs, if their operators are `kinds`."""
+    found = []
+    for kind in kinds.split():
+        node = producers.get(name)
+        if node is None or node.op_type != kind:
+            return None
+        found.append(node)
+        name = node.inputs[0]
+    return found
+
+
+def _scalar(name: str, constants: dict[str, Array]) -> float | None:
+    value = constants.get(name)
+    return float(value.ravel()[0]) if value is not None and value.size == 1 else None
+
+
+def _layer_norm(node: Node, producers: dict[str, Node], constants: dict[str, Array]) -> Node | None:
+    chain = _walk(node.outputs[0], "Add Mul Div Sub", producers)
+    if chain is None or node.inputs[1] not in constants:
+        return None
+    _, gain, quotient, centred = chain
+    below = _walk(quotient.inputs[1], "Sqrt Add ReduceMean Pow Sub", producers)
+    mean = producers.get(centred.inputs[1])
+    if below is None or below[4] is not centred or gain.inputs[1] not in constants:
+        return None
+    epsilon, power = _scalar(below[1].inputs[1], constants), _scalar(below[3].inputs[1], constants)
+    if mean is None or mean.op_type != "ReduceMean" or mean.inputs[0] != centred.inputs[0]:
+        return None
+    last = all(list(m.attributes.get("axes", ())) == [-1] for m in (mean, below[2]))
+    if epsilon is None or power != 2 or not last:
+        return None
+    return replace(
+        node,
+        op_type="LayerNormalization",
+        inputs=(centred.inputs[0], gain.inputs[1], node.inputs[1]),
+        attributes={"axis": -1, "epsilon": epsilon},
+    )
+
+
+def _gelu(node: Node, producers: dict[str, Node], constants: dict[str, Array]) -> Node | None:
+    """x (1 + erf(x / sqrt 2)) / 2 as PyTorch's exporter writes it."""
+    outer = _walk(node.outputs[0], "Mul Mul", producers)
+    if outer is None or _scalar(node.inputs[1], constants) != 0.5:
+        return None
+    x, inner = outer[1].inputs[0], outer[1].inputs[1]
+    chain = _walk(inner, "Add Erf Div", producers)
+    if chain is None or chain[2].inputs[0] != x or _scalar(chain[0].inputs[1], constants) != 1:
+        return None
+    divisor = _scalar(chain[2].inputs[1], constants)
+    if divisor is None or abs(divisor - 2**0.5) > 1e-5:
+        return None
+    return replace(node, op_type="Gelu", inputs=(x,), attributes={})

@@ -1,0 +1,40 @@
+"""The integer program: values, and the instructions that make one from others. numpy and stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from board_runner.contract import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """One tensor at run time: real = (stored - zero) * scale; `float32` values have scale 1, zero 0."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float = 1.0
+    zero: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """`op` names a kernel; `ints` and `tensors` are its constants, as `docs/formats.md` lists them."""
+
+    op: str
+    inputs: tuple[int, ...]
+    output: int
+    ints: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    tensors: Mapping[str, Array] = field(default_factory=dict)
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """Instructions in order; inputs and outputs are (name, value) pairs."""
+
+    values: tuple[Value, ...]
+    instructions: tuple[Instruction, ...]
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int], ...]
