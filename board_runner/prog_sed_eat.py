@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getopt
 import glob
+import io
 import os
 import sys
 import time
@@ -32,6 +33,9 @@ Write = Callable[[str], None]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # file names are bytes; print them as they came
     try:
         options, rest = getopt.gnu_getopt(
             list(sys.argv[1:] if argv is None else argv), "hi:m:", ["help", "images=", "model="]
@@ -61,7 +65,7 @@ def classify(inputs: str, model_path: str, write: Write) -> None:
     for line in protocol.opening(inputs, model_path):
         write(line)
     loaded = _load(Path(model_path), write)
-    contract = contract_of(loaded)
+    contract = contract_of(Path(model_path))
     write(protocol.element_format(loaded.inputs[0].dtype))
     paths = matches(inputs)
     write(protocol.found(len(paths)))
@@ -103,10 +107,15 @@ class TimedEngine:
         return outputs
 
 
-def contract_of(loaded: Engine) -> InputContract:
-    """The contract that the model file carries, or that of EAT where it carries none."""
-    contract = getattr(loaded, "contract", None) or getattr(getattr(loaded, "graph", None), "contract", None)
-    return contract if isinstance(contract, InputContract) else models.get("eat").contract()
+def contract_of(path: Path) -> InputContract:
+    """The contract that the model file carries, or that of EAT where it carries none. Raises ModelError."""
+    from board_runner.quant import image
+
+    if image.is_image(path):
+        return image.read(path).contract
+    from board_runner.graph import Graph
+
+    return Graph.load(path).contract or models.get("eat").contract()
 
 
 def matches(inputs: str) -> list[str]:

@@ -49,7 +49,7 @@ def test_any_width_reads_as_libsndfile_reads_it(
 
     wav = _read(tmp_path, data)
 
-    assert (expected_rate, np.float32) == (wav.sample_rate_hz, wav.samples.dtype)
+    assert (expected_rate, "float32") == (wav.sample_rate_hz, wav.samples.dtype.name)
     np.testing.assert_array_equal(expected.T, wav.samples)
 
 
