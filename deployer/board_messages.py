@@ -62,7 +62,9 @@ _MODEL = "the model is missing, damaged or for another chip: `deploy push`, and 
 _CHIP = "convert the model for the chip of this board (`chip:` in deploy.yaml)"
 _DEVICE = "is the IPU driver loaded (`lsmod`, /dev/mi_ipu), and does no other program hold it?"
 _MEMORY = "stop other programs that use the IPU, or reboot the board"
-_FIRMWARE = "old chips need the IPU firmware file of their SDK on the board"
+_FIRMWARE = (
+    "is the IPU driver loaded (`lsmod`)? Old chips also need the firmware file of their SDK on the board"
+)
 _LIBRARIES = "set LD_LIBRARY_PATH for this board (`/lib:/config/lib:/customer/lib`), or push the library"
 _ABI = "nothing pushed yet, or the program is for another ABI: compare `uname -m` with `file prog_sed_eat`"
 _NOEXEC = "the file system may be mounted noexec: another `directory:` for this board"

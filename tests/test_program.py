@@ -60,6 +60,7 @@ def test_the_same_sources_give_the_same_bytes(built: Path, tmp_path: Path) -> No
     again = program.build_python_program(tmp_path / "again")
 
     assert built.read_bytes() == again.read_bytes()
+    assert {(1980, 1, 1, 0, 0, 0)} == {item.date_time for item in zipfile.ZipFile(again).infolist()}
     assert os.access(again, os.X_OK)
     assert again.read_bytes().startswith(b"#!/usr/bin/env python3\n")
 
