@@ -82,7 +82,7 @@ def conv(
         x = xs[0][0]
         if any(pads):
             x = np.pad(x, ((0, 0), pads), constant_values=zero)
-        return _run(x, kernel, instruction, centre, output.shape[2], finish)[None]
+        return _run(x, kernel, instruction, centre=centre, length=output.shape[2], finish=finish)[None]
 
     return run
 
@@ -91,6 +91,7 @@ def _run(
     x: Array,
     kernel: Array,
     instruction: Instruction,
+    *,
     centre: int,
     length: int,
     finish: Callable[[Array], Array],

@@ -23,7 +23,7 @@ def linear(instruction: Instruction, inputs: Sequence[Value], output: Value) -> 
     _, bias, bound = bounds(weight.T, bias, narrow=False)
     finish = requantiser(instruction, bias, bound, (-1,))
     kernel = weight.astype(np.float64)
-    return lambda xs: finish(xs[0].astype(np.float64) @ kernel)
+    return lambda xs: finish(np.asarray(xs[0].astype(np.float64) @ kernel))
 
 
 def matmul(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
@@ -64,7 +64,7 @@ def isqrt(v: Array) -> Array:
 
 
 def layernorm(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """Last axis, n elements: d = n x - sum(x), v = sum(d d) + epsilon, z = d / sqrt(v) in 30 bits, gain, offset.
+    """Last axis, n elements: d = n x - sum(x), v = sum(d d) + epsilon, z = d / sqrt(v) in 30 bits, affine.
 
     v is shifted left by an even 2t into 2^60..2^62 before its root r, and d by t, so that |d 2^t| <= r
     up to the root's own rounding: z = floor((d 2^t 2^30 + r / 2) / r).

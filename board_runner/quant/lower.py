@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
@@ -31,7 +31,7 @@ class Lowering:
         inputs: Sequence[int],
         like: Value,
         *,
-        ints: dict[str, tuple[int, ...]] | None = None,
+        ints: Mapping[str, tuple[int, ...]] | None = None,
         tensors: dict[str, Array] | None = None,
         name: str = "",
     ) -> int:

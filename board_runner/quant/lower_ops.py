@@ -46,7 +46,7 @@ class Sites:
         self,
         op: str,
         *inputs: int,
-        ints: dict[str, tuple[int, ...]] | None = None,
+        ints: Mapping[str, tuple[int, ...]] | None = None,
         tensors: dict[str, Array] | None = None,
     ) -> int:
         """An instruction that gives the node's output."""

@@ -13,7 +13,21 @@ from board_runner.graph import Graph, Node
 
 OPSET = 21
 SUPPORTED = frozenset(
-    ["Add", "Concat", "Conv", "Gather", "Gelu", "Gemm", "Identity", "LayerNormalization", "LeakyRelu", "MatMul", "Mul", "Pad", "Reshape", "Softmax", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Relu"]
+    (
+        *(
+            "Conv",
+            "Gemm",
+            "MatMul",
+            "Add",
+            "Mul",
+            "LeakyRelu",
+            "Relu",
+            "Gelu",
+            "Softmax",
+            "LayerNormalization",
+        ),
+        *("Pad", "Reshape", "Transpose", "Gather", "Concat", "Squeeze", "Unsqueeze", "Flatten", "Identity"),
+    )
 )
 
 

@@ -54,7 +54,7 @@ def concat(xs: Sequence[Shape], ints: Mapping[str, Shape]) -> Shape:
     """Joined along one axis, equal on the others."""
     (axis,), first = ints["axis"], xs[0]
     _need(0 <= axis < len(first), "an axis of the input")
-    rests = {x[:axis] + (0,) + x[axis + 1 :] for x in xs if len(x) == len(first)}
+    rests = {(*x[:axis], 0, *x[axis + 1 :]) for x in xs if len(x) == len(first)}
     _need(len(rests) == 1 and all(len(x) == len(first) for x in xs), "equal other axes")
     return (*first[:axis], sum(x[axis] for x in xs), *first[axis + 1 :])
 
