@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 KEYS = (
-    r"(?<![A-Za-z_-])(?:inputs:|model path:|threshold:|unknown element format|found \d+ images!|the input image:"
-    r"|model invoke time:|post process time:|class id:)"
+    r"(?<![A-Za-z_-])(?:inputs:|model path:|threshold:|unknown element format|found \d+ images!"
+    r"|the input image:|model invoke time:|post process time:|class id:)"
 )
 """Where a line of the board program begins; a log pasted without line breaks has no other mark."""
 
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cM])")
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cM])")
 _STAMP = r"(?:\[ *\d+\.\d{6}\] ?)?"
 _KERNEL = (
     # Also in the middle of a program's line, and then with the line break that belongs to the kernel.
