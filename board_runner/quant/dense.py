@@ -50,7 +50,8 @@ def softmax(instruction: Instruction, inputs: Sequence[Value], output: Value) ->
         below = x.max(axis=-1, keepdims=True) - x
         powers = (high[below >> 8] * low[below & 255] + (1 << 29)) >> 30
         total = powers.sum(axis=-1, keepdims=True)
-        return np.minimum(((powers << 15) + (total >> 1)) // total, 32767).astype(np.int16)
+        levels = ((powers << 15) + (total >> 1)) // total
+        return np.asarray(np.minimum(levels, 32767), np.int16)
 
     return run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from board_runner.contract import InputContract, TensorSpec
+from board_runner.contract import Array, InputContract, TensorSpec
 from board_runner.errors import ModelError
 from board_runner.quant import image
 from board_runner.quant.engine import IntegerEngine, OfflineEngine
@@ -21,7 +21,7 @@ from board_runner.quant.program import Instruction, Program, Value
 def small() -> bytes:
     """A program of every shape of constant: quantise, narrow, convolve, rescale."""
     wide, half = Value(dtype="int16", shape=(1, 1, 16), scale=0.5), {"multiplier": (1 << 20,), "shift": (21,)}
-    tensors = {
+    tensors: dict[str, Array] = {
         "weight": np.arange(-3, 3, dtype=np.int8).reshape(2, 1, 3),
         "bias": np.array([5, -7], np.int64),
         "multiplier": np.array([1 << 20, 1 << 19], np.int64),
@@ -98,7 +98,7 @@ def test_hostile_constants_are_a_model_error(small: bytes) -> None:
     """Numbers, shapes and types out of every bound give a working engine or a ModelError."""
     text, data = _parts(small)
     rng = random.Random(3)
-    odd = [
+    odd: list[object] = [
         0,
         -1,
         1,

@@ -79,7 +79,12 @@ def test_convolutions(
     bias = RNG.integers(-(1 << 20), 1 << 20, 6)
     pairs = [requant.fit(1 / (top * (i + 3) * depth), 1 << (25 if narrow else 42)) for i in range(6)]
     m, s = [p for p, _ in pairs], [q for _, q in pairs]
-    tensors = {"weight": weight, "bias": bias, "multiplier": np.array(m), "shift": np.array(s)}
+    tensors: dict[str, Array] = {
+        "weight": weight,
+        "bias": bias,
+        "multiplier": np.array(m),
+        "shift": np.array(s),
+    }
     ints = {"stride": (stride,), "dilation": (dilation,), "group": (group,), "pads": pads}
     y = _run(Instruction(op=op, inputs=(0,), output=1, ints=ints, tensors=tensors), [x], zero=zero)
 
@@ -99,7 +104,7 @@ def test_a_long_convolution_is_the_same_in_tiles() -> None:
     """Tiles join without a seam, with strides and dilation."""
     x = RNG.integers(0, 256, (1, 64, 9001)).astype(np.uint8)
     weight = RNG.integers(-127, 128, (4, 64, 3)).astype(np.int8)
-    tensors = {
+    tensors: dict[str, Array] = {
         "weight": weight,
         "bias": np.zeros(4, np.int64),
         "multiplier": np.full(4, 1 << 20),
@@ -119,7 +124,12 @@ def test_linear_and_matmul() -> None:
     b = RNG.choice([-32767, 32767, -5], (512, 4)).astype(np.int16)
     bias, (m, s) = RNG.integers(-(1 << 35), 1 << 35, 4), requant.fit(1e-8, 1 << 40)
     acc = (a.astype(object) @ b.astype(object)).tolist()
-    tensors = {"weight": b, "bias": bias, "multiplier": np.full(4, m), "shift": np.full(4, s)}
+    tensors: dict[str, Array] = {
+        "weight": b,
+        "bias": bias,
+        "multiplier": np.full(4, m),
+        "shift": np.full(4, s),
+    }
     y = _run(Instruction(op="linear", inputs=(0,), output=1, tensors=tensors), [a])
     wanted = [[[_requant(v + int(c), m, s) for v, c in zip(r, bias, strict=True)] for r in p] for p in acc]
     assert wanted == y.tolist()
