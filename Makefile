@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 LOCK = .ci/requirements.txt
+SCRIPTS = toolchain_wrappers/standin/tree/SGS_IPU_Toolchain/Scripts
 
 .PHONY: demo test lint bench export-tools clean
 
@@ -16,6 +17,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=.:$(SCRIPTS) $(BIN)/mypy $(SCRIPTS)/*.py $(SCRIPTS)/calibrator/*.py $(SCRIPTS)/ConvertTool/*.py
 
 bench: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/bench_float_engine.py

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer import (
-    __version__,
-    artifacts,
-    program,
-    records,
-)
-from deployer import (
-    bench as bench_step,
-)
-from deployer import (
-    push as push_step,
-)
-from deployer import (
-    run as run_step,
-)
+from deployer import __version__, artifacts, compare_sim, program, records
+from deployer import bench as bench_step
+from deployer import convert as convert_step
+from deployer import export as export_step
+from deployer import push as push_step
+from deployer import run as run_step
 from deployer.artifacts import Artifacts
 from deployer.board.base import Board, BoardFacts
 from deployer.board.inventory import BoardConfig
 from deployer.board.ssh import SshBoard
+from deployer.compare import StageOutputs
+from deployer.compare_sim import Compared
 from deployer.errors import ProgramFailed
-from deployer.events import Emit, Finished, ignore
+from deployer.events import Advanced, Emit, Finished, Skipped, Started, ignore
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord
@@ -153,13 +147,76 @@ def push_to(
     """Refuse a board of another chip, then push over an open connection."""
     directory = PurePosixPath(config.directory)
     facts = board.facts(directory)
-    push_step.check_chip(converted(project).chip, facts)
+    push_step.check_chip(converted(project).chip, facts, emit=emit)
     return push_step.push(board, files, directory, dry_run=dry_run, emit=emit)
+
+
+def convert(project: Project, *, force: bool = False, emit: Emit = ignore) -> Artifacts:
+    """Run the toolchain, unless its outputs are current."""
+    return convert_step.convert(project.convert_job(), force=force, emit=emit)
 
 
 def converted(project: Project) -> Artifacts:
     """The converted model of this project. Raises MissingArtifact."""
-    raise NotImplementedError
+    return artifacts.load(project.artifacts_dir)
+
+
+def compare(
+    project: Project, names: Sequence[str], *, config: Callable[[], BoardConfig], emit: Emit = ignore
+) -> Compared:
+    """Run the stages and hold them against each other; `config` is asked only if `board` is among them."""
+
+    def on_board() -> StageOutputs:
+        return _board_stage(project, config(), emit=emit)
+
+    return compare_sim.compare_stages(project, names, board=on_board, emit=emit)
+
+
+def _board_stage(project: Project, config: BoardConfig, *, emit: Emit) -> StageOutputs:
+    files = board_files(project, emit=emit)
+    placed = project.program_on(config)
+    class_ids = {}
+    with SshBoard(config) as board:
+        push_to(board, project, config, files, emit=emit)
+        emit(Started(step="board", total=len(project.clips), unit="clips"))
+        for done, clip in enumerate(project.clips, start=1):
+            class_ids[clip.name] = run_step.run_clip(board, placed, clip.name).class_id
+            emit(Advanced(step="board", done=done, total=len(project.clips), note=clip.name))
+    emit(Finished(step="board", note=f"{len(class_ids)} clips, class ids only"))
+    detail = f"{placed.name} on {config.name}: class ids only"
+    return StageOutputs(stage="board", detail=detail, outputs={}, class_ids=class_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeChain:
+    """What `deploy all` saw."""
+
+    compared: Compared
+    benched: Benched
+
+
+def run_all(project: Project, config: BoardConfig, *, emit: Emit = ignore) -> WholeChain:
+    """Export where a checkpoint is configured, convert, compare, push and bench, skipping what is current."""
+    export(project, emit=emit)
+    convert(project, emit=emit)
+    names = ("float", "fixed", "offline")
+    compared = compare(project, names, config=lambda: config, emit=emit)
+    return WholeChain(compared=compared, benched=bench(project, config, emit=emit))
+
+
+def export(project: Project, *, emit: Emit = ignore) -> None:
+    """Export the configured checkpoint, unless the exported model is newer than it or an ONNX is given."""
+    section = project.deployment.settings.model
+    if section.checkpoint is None or section.onnx is not None:
+        emit(Skipped(step="export", note="an ONNX model is given" if section.onnx else "the shipped model"))
+        return
+    folder = project.deployment.resolve(section.checkpoint)
+    made = project.exported_dir / "eat_sim.onnx"
+    sources = [path for path in (folder / "chkpnt.pt", folder / "args.yml") if path.is_file()]
+    if sources and made.is_file() and all(made.stat().st_mtime > path.stat().st_mtime for path in sources):
+        emit(Skipped(step="export", note=f"{made} is current"))
+        return
+    export_step.run(folder, project.exported_dir, emit)
 
 
 def _clip_name(project: Project, clip: str) -> str:

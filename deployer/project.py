@@ -10,11 +10,14 @@ from typing import Any
 from board_runner import audio, models
 from board_runner.contract import InputContract
 from board_runner.models.base import AudioModel
-from deployer import labels, prepare, resources, yaml_source
+from deployer import artifacts, labels, prepare, resources, yaml_source
 from deployer.board.inventory import BoardConfig
 from deployer.config import Deployment
+from deployer.convert import ConvertJob
 from deployer.errors import MissingArtifact
 from deployer.run import Program
+from toolchain_wrappers import standin
+from toolchain_wrappers.sigmastar.commands import Tree
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,43 @@ class Project:
         return {name: target for name, target in found.items() if target is not None}
 
     @property
+    def artifacts_dir(self) -> Path:
+        """Where this project's converted model is kept."""
+        chip = self.deployment.settings.chip
+        return artifacts.folder_for(self._store, chip=chip, model=self.onnx.stem)
+
+    @property
+    def _store(self) -> Path:
+        return self.deployment.state_dir / "artifacts"
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The vendor's two folders, or the stand-in, written anew where it is used."""
+        section = self.deployment.settings.toolchain
+        algorithm = str(self.vendor["algorithm"])
+        if section.models_dir is None or section.tools_dir is None:
+            made = standin.make(self.deployment.state_dir / "toolchain")
+            return Tree(models_dir=made.models_dir, tools_dir=made.tools_dir, algorithm=algorithm)
+        return Tree(
+            models_dir=self.deployment.resolve(section.models_dir),
+            tools_dir=self.deployment.resolve(section.tools_dir),
+            algorithm=algorithm,
+        )
+
+    def convert_job(self) -> ConvertJob:
+        """What `deploy convert` does in this project."""
+        return ConvertJob(
+            tree=self.tree,
+            onnx=self.onnx,
+            contract=self.contract,
+            model=self.model,
+            chip=self.deployment.settings.chip,
+            calibration=self.calibration,
+            conv_format=self.deployment.settings.toolchain.conv_input_format,
+            store=self._store,
+        )
+
+    @property
     def program_path(self) -> Path:
         """The board program: the configured one, or where `deploy` builds its own."""
         configured = self.deployment.settings.program
@@ -141,4 +181,3 @@ def _wavs(folder: Path) -> list[Path]:
     if not found:
         raise MissingArtifact(f"no wav in {folder}", hint="`deploy prepare AUDIO... --out DIR` makes them")
     return found
-

@@ -1,0 +1,29 @@
+"""The trained network itself as a stage, in PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from board_runner.contract import Array, InputContract, Tensors
+from deployer.export.requirements import require_tools
+
+
+class TorchEngine:
+    """An `Engine` over a checkpoint. Raises UsageError without PyTorch, ModelError for an unusable checkpoint."""
+
+    def __init__(self, folder: Path, contract: InputContract) -> None:
+        require_tools()
+        from deployer.export import checkpoint
+
+        self.inputs, self.outputs = contract.inputs, contract.outputs
+        self._network = checkpoint.load(folder).network.eval()
+
+    def run(self, inputs: Tensors) -> dict[str, Array]:
+        """The one output. Raises ModelError for inputs not the model's."""
+        import torch
+
+        spec = self.inputs[0]
+        spec.check(inputs[spec.name])
+        with torch.inference_mode():
+            value = self._network(torch.from_numpy(inputs[spec.name]))
+        return {self.outputs[0].name: value.numpy()}

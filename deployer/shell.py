@@ -1,0 +1,135 @@
+"""The one door to programs on this host."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain_wrappers.errors import ToolchainError
+
+_READ_BYTES = 65536
+_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A program that has ended; `log` holds all it printed, stdout and stderr in one."""
+
+    exit_status: int
+    log: Path
+
+
+def stream(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    log: Path,
+    on_line: Callable[[str], None],
+    idle_timeout_s: float,
+    env: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run a program, giving its lines as they come; a `\\r` ends a line too, so that a redrawn bar is seen.
+
+    The log keeps every line once: of a redrawn one its last state. The whole process group is stopped on Ctrl-C,
+    on an error, and when nothing at all was printed for `idle_timeout_s`. Raises ToolchainError for the latter
+    and for a program that cannot be started. The exit status is not judged.
+    """
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as e:
+        raise ToolchainError(f"{argv[0]} cannot be started in {cwd}: {e.strerror}") from e
+    with process, log.open("w", encoding="utf-8") as kept:
+        watch = _Watch(process, idle_timeout_s)
+        try:
+            last = _read(process, kept.write, on_line, watch)
+            status = process.wait()
+        finally:
+            watch.stop()
+            _end(process)
+    if watch.fired:
+        raise ToolchainError(
+            f"{argv[0]} printed nothing for {idle_timeout_s:g} s and was stopped; its last line: {last!r}",
+            hint=f"the whole log is {log}",
+        )
+    return Ran(exit_status=status, log=log)
+
+
+class _Watch:
+    """Ends a silent program from a timer thread; `heard` winds it up again."""
+
+    def __init__(self, process: subprocess.Popen[bytes], idle_timeout_s: float) -> None:
+        self.fired = False
+        self._process, self._idle_timeout_s = process, idle_timeout_s
+        self._timer: threading.Timer | None = None
+        self.heard()
+
+    def heard(self) -> None:
+        self.stop()
+        self._timer = threading.Timer(self._idle_timeout_s, self._fire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _fire(self) -> None:
+        self.fired = True
+        _end(self._process)
+
+
+def _read(
+    process: subprocess.Popen[bytes],
+    keep: Callable[[str], object],
+    on_line: Callable[[str], None],
+    watch: _Watch,
+) -> str:
+    assert process.stdout is not None
+    rest, last = "", ""
+    while chunk := os.read(process.stdout.fileno(), _READ_BYTES):
+        watch.heard()
+        *lines, rest = (rest + chunk.decode("utf-8", "replace")).replace("\r\n", "\n").split("\n")
+        for line in lines:
+            last = _redrawn(line, on_line)
+            keep(last + "\n")
+        if "\r" in rest:  # a bar in progress: show its states, keep the newest
+            done, _, rest = rest.rpartition("\r")
+            last = _redrawn(done, on_line)
+    if rest:
+        last = _redrawn(rest, on_line)
+        keep(last + "\n")
+    return last
+
+
+def _redrawn(line: str, on_line: Callable[[str], None]) -> str:
+    states = [state for state in line.split("\r") if state]
+    for state in states:
+        on_line(state)
+    if not states:
+        on_line("")
+    return states[-1] if states else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop what is left of the process group, gently first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None and number == signal.SIGKILL:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)

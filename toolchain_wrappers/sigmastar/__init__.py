@@ -1,0 +1,1 @@
+"""The SigmaStar toolchain: what a careful user writes, runs and reads by hand."""

@@ -1,0 +1,71 @@
+"""The two files that a conversion is described by: `config/<name>.cfg` and `input_config.ini`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+ConvFormat = Literal["ALL_UINT8", "ALL_INT16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cfg:
+    """`config/sed_eat.cfg`: one model for one chip. Names of files are relative to the algorithm's folder."""
+
+    section: str
+    chip: str
+    model: str  # ONNX file without its suffix
+    ini: str
+    image: str
+    data: str
+
+    def text(self) -> str:
+        """The file, with the keys and their case as the vendor documents them."""
+        rows = (
+            ("CHIP_LIST", self.chip),
+            ("Model_LIST", self.model),
+            ("INPUT_SIZE_LIST", "0"),
+            ("INPUT_INI_LIST", self.ini),
+            ("CLASS_NUM_LIST", "0"),
+            ("SAVE_NAME_LIST", self.image),
+            ("QUANT_DATA_PATH", self.data),
+        )
+        return f"[{self.section}]\n" + "".join(f"{key}={value}\n" for key, value in rows)
+
+
+def ini_text(*, inputs: Sequence[str], outputs: Sequence[str], conv_format: ConvFormat) -> str:
+    """`input_config.ini` for float32 inputs and, as the vendor ships EAT, int16 outputs."""
+    many = len(inputs)
+    lines = [
+        "[INPUT_CONFIG]",
+        f"inputs={','.join(inputs)};",
+        f"training_input_formats={_each('RAWDATA_F32_NHWC', many)};",
+        f"input_formats={_each('RAWDATA_F32_NHWC', many)};",
+        f"quantizations={_each('TRUE', many)};",
+        "",
+        "[OUTPUT_CONFIG]",
+        f"outputs={','.join(outputs)};",
+        f"dequantizations={_each('FALSE', len(outputs))};",
+        "",
+        "[CONV_CONFIG]",
+        f'input_format="{conv_format}";',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _each(value: str, count: int) -> str:
+    return ",".join([value] * count)
+
+
+PREPROCESS = '''\
+"""Gives the tools the exact model input that `deploy` staged; written by `deploy`."""
+
+import numpy as np
+
+
+def image_preprocess(path, norm=True):
+    """RAWDATA formats are always float32; `norm` is ignored."""
+    return np.load(path)
+'''
+"""A preprocess script, in the vendor's old Python, for data staged as `.npy`."""

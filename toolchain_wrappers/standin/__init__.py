@@ -1,0 +1,35 @@
+"""A tree of the vendor's shape that really converts and simulates, with this project's arithmetic."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+TREE = Path(__file__).parent / "tree"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandinTree:
+    """The two folders a user of the vendor's release has."""
+
+    models_dir: Path
+    tools_dir: Path
+
+
+def make(directory: Path) -> StandinTree:
+    """Write the tree into `directory`, over an earlier one; what a user put there stays.
+
+    Its `python3` is the Python that runs now, for it needs this project's numerics.
+    """
+    shutil.copytree(TREE, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    models, tools = directory / "OpenDLAModel", directory / "SGS_IPU_Toolchain"
+    for folder in ("onnx", "quant_data"):
+        (models / "sed" / "eat" / folder).mkdir(parents=True, exist_ok=True)
+    launcher = tools / "bin" / "python3"
+    launcher.parent.mkdir(exist_ok=True)
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+    launcher.chmod(0o755)
+    return StandinTree(models_dir=models, tools_dir=tools)
