@@ -11,7 +11,7 @@ demo: $(VENV)/.ready
 	$(BIN)/deploy demo --out demo
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -130,7 +130,8 @@ def load(path: Path | None, *, start: Path | None = None) -> Deployment:
         return Deployment(Settings(), root=(start or Path.cwd()).resolve(), path=None, boards={})
     source = yaml_source.read(found)
     try:
-        settings = Settings.model_validate(source.data)
+        # A section whose every line is commented out is null in YAML, and means the defaults.
+        settings = Settings.model_validate({k: v for k, v in source.data.items() if v is not None})
     except ValidationError as e:
         raise _complaint(source, e) from e
     boards = {name: _board(source, name, fields) for name, fields in settings.boards.items()}

@@ -41,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         shutil.copy(log, folder / STANDS_FOR["LOG"])
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
-            assert 0 == cli.run(["convert", "-q"])
+            assert 0 == cli.execute(["convert", "-q"])
         yield deployment
 
 
@@ -53,7 +53,7 @@ def test_a_command_of_the_readme_runs(
     monkeypatch.chdir(project.root)
     words = [STANDS_FOR.get(word, word) for word in shlex.split(command)[1:]]
 
-    assert 0 == cli.run(words)
+    assert 0 == cli.execute(words)
 
 
 def test_the_readme_has_no_command_that_nobody_runs() -> None:
@@ -65,9 +65,9 @@ def test_init_writes_a_file_that_deploy_reads(tmp_path: Path, monkeypatch: pytes
     """The written deploy.yaml loads, and is not replaced unasked."""
     monkeypatch.chdir(tmp_path)
 
-    assert 0 == cli.run(["init", "--board", "root@192.168.1.10", "--chip", "pcupid", "--yes"])
-    assert 0 == cli.run(["board", "list"])
-    assert 2 == cli.run(["init", "--yes"])
+    assert 0 == cli.execute(["init", "--board", "root@192.168.1.10", "--chip", "pcupid", "--yes"])
+    assert 0 == cli.execute(["board", "list"])
+    assert 2 == cli.execute(["init", "--yes"])
 
 
 def test_init_asks_what_no_flag_says(
@@ -79,7 +79,7 @@ def test_init_asks_what_no_flag_says(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.stdin", io.StringIO("pi@10.0.0.7:2222\nmaruko\n\n\n\n"))
 
-    assert 0 == cli.run(["init"])
+    assert 0 == cli.execute(["init"])
     capsys.readouterr()
-    assert 0 == cli.run(["board", "list", "--json"])
+    assert 0 == cli.execute(["board", "list", "--json"])
     assert '"address": "pi@10.0.0.7:2222"' in capsys.readouterr().out

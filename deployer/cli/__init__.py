@@ -73,10 +73,10 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of what happened (docs/errors.md)."""
-    sys.exit(run(sys.argv[1:] if argv is None else list(argv)))
+    sys.exit(execute(sys.argv[1:] if argv is None else list(argv)))
 
 
-def run(argv: Sequence[str]) -> int:
+def execute(argv: Sequence[str]) -> int:
     """Run the command line; gives the exit code. Only a bug of ours shows a traceback."""
     try:
         code = cli.main(args=list(argv), prog_name="deploy", standalone_mode=False)

@@ -179,6 +179,9 @@ def test_a_stopped_board_takes_its_programs_along() -> None:
         pid = done.stdout.decode().strip()
         assert _runs(pid)
 
+    deadline = time.monotonic() + 5  # a killed process takes a moment to go
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert not _runs(pid)
 
 

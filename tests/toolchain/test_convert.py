@@ -1,0 +1,192 @@
+"""convert.sh driven for real on the stand-in tree: what it makes, and every way it can lie."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from board_runner import models
+from board_runner.graph import Graph
+from deployer import artifacts, compare, convert, resources, stages
+from deployer.convert import ConvertJob, model_inputs
+from deployer.errors import MissingArtifact
+from deployer.events import Event, Skipped, ignore
+from deployer.stages import Simulation
+from toolchain_wrappers import standin
+from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers.sigmastar.commands import Tree
+
+CLIPS = sorted((resources.data_dir() / "clips").glob("*.wav"))[:2]
+
+
+def _job(folder: Path) -> ConvertJob:
+    made = standin.make(folder / "tool chain")  # a blank in the path is no hindrance
+    onnx = resources.data_dir() / "eat.onnx"
+    contract = Graph.load(onnx).contract
+    assert contract is not None
+    return ConvertJob(
+        tree=Tree(models_dir=made.models_dir, tools_dir=made.tools_dir, algorithm="sed/eat"),
+        onnx=onnx,
+        contract=contract,
+        model=models.get("eat"),
+        chip="pcupid",
+        calibration=CLIPS,
+        conv_format="ALL_UINT8",
+        store=folder / "store",
+        idle_timeout_s=60.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> ConvertJob:
+    """A job that was converted once."""
+    made = _job(tmp_path_factory.mktemp("convert"))
+    convert.convert(made, force=False, emit=ignore)
+    return made
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> ConvertJob:
+    """A job of one test's own, not yet converted."""
+    return _job(tmp_path)
+
+
+def test_the_three_models_and_the_log_are_kept_with_their_hashes(job: ConvertJob) -> None:
+    """The manifest says what was made, from what, and the user's own data folder is untouched."""
+    made = artifacts.load(job.folder)
+
+    for name in ("eat_float.sim", "eat_fixed.sim", "eat.img", "convert.log"):
+        assert artifacts.sha256(made.path(name)) == made.manifest.outputs[name]
+    assert "pcupid" == made.chip
+    assert "calibration/" + CLIPS[0].name in made.manifest.inputs
+    assert "Run Pack Tool OK." in made.path("convert.log").read_text()
+    assert [] == list((job.tree.algorithm_dir / "quant_data").iterdir())
+
+
+def test_the_same_inputs_are_not_converted_again_and_others_are(job: ConvertJob) -> None:
+    """Another conv format, another chip or fewer clips are another conversion."""
+    seen: list[Event] = []
+    convert.convert(job, force=False, emit=seen.append)
+
+    assert any(isinstance(event, Skipped) for event in seen)
+    for other in (replace(job, conv_format="ALL_INT16"), replace(job, calibration=CLIPS[:1])):
+        assert other.inputs() != job.inputs()
+    assert replace(job, chip="maruko").folder != job.folder
+
+
+def test_converting_twice_on_one_day_gives_the_same_bytes(job: ConvertJob) -> None:
+    """The output folder of the same day is no obstacle."""
+    before = artifacts.load(job.folder).manifest.outputs["eat.img"]
+
+    assert before == convert.convert(job, force=True, emit=ignore).manifest.outputs["eat.img"]
+
+
+def test_fixed_and_offline_are_equal_and_float_is_onnx(job: ConvertJob) -> None:
+    """Through the simulators and their text dumps, as `compare-sim` sees them."""
+    clips = model_inputs(job.model, job.contract, CLIPS)
+    simulation = Simulation(tree=job.tree, artifacts=artifacts.load(job.folder), contract=job.contract)
+    outputs = {name: stages.simulate(name, simulation, clips, emit=ignore) for name in stages.SIMULATED}
+    engine, detail = stages.onnx_engine(job.onnx)
+    onnx = stages.run_engine("onnx", engine, clips, detail=detail, emit=ignore)
+
+    assert 0.0 == compare.compare(outputs["fixed"], outputs["offline"]).max_abs
+    assert (compare.compare(onnx, outputs["float"]).max_abs or 1) < 1e-3
+    fixed = compare.compare(outputs["float"], outputs["fixed"])
+    assert 1.0 == fixed.top1_agreement
+    assert fixed.max_abs != 0
+
+
+def _replace_scripts(job: ConvertJob, text: str) -> None:
+    (job.tree.algorithm_dir / "convert.sh").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("exit 0\n", "exit status 0 and wrote 0 eat_float.sim"),
+        ("echo bad news; exit 3\n", "bad news"),
+        ('cd "$8" && touch eat_float.sim eat_fixed.sim eat.img\n', "wrote 0 eat_float.sim"),
+        ('cd "$8" && echo x > eat_float.sim && echo x > eat_fixed.sim\n', "wrote 0 eat.img"),
+    ],
+)
+def test_exit_status_0_without_the_files_is_a_failure(fresh: ConvertJob, script: str, words: str) -> None:
+    """Success is what was written; the store stays as it was and the log is kept."""
+    _replace_scripts(fresh, script)
+
+    with pytest.raises(ToolchainError) as caught:
+        convert.convert(fresh, force=False, emit=ignore)
+
+    assert words in str(caught.value)
+    assert "convert.log" in caught.value.hint
+    with pytest.raises(MissingArtifact):
+        artifacts.load(fresh.folder)
+
+
+def test_a_hung_tool_is_stopped_and_its_last_line_quoted(fresh: ConvertJob) -> None:
+    """The deadline is on silence, for a good calibration may take hours."""
+    _replace_scripts(fresh, "echo Start to analysis model...; sleep 300\n")
+
+    with pytest.raises(ToolchainError, match=r"Start to analysis model\.\.\."):
+        convert.convert(replace(fresh, idle_timeout_s=1.0), force=False, emit=ignore)
+
+
+def test_a_tree_that_lacks_something_is_refused_by_the_path(fresh: ConvertJob) -> None:
+    """Nothing is staged into half a tree."""
+    shutil.rmtree(fresh.tree.tools_dir / "Scripts")
+
+    with pytest.raises(ToolchainError, match=r"simulator\.py is not there"):
+        convert.convert(fresh, force=False, emit=ignore)
+    assert not (fresh.tree.algorithm_dir / "deploy_data").exists()
+
+
+def test_any_bytes_pass_as_a_vendors_image(fresh: ConvertJob) -> None:
+    """`.sim` and `.img` are opaque: a real toolchain's files are kept as they are."""
+    _replace_scripts(
+        fresh, 'cd "$8" && for f in eat_float.sim eat_fixed.sim eat.img; do echo vendor > $f; done\n'
+    )
+
+    made = convert.convert(fresh, force=False, emit=ignore)
+
+    assert b"vendor\n" == made.image.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (
+            lambda text: text.replace("        (output /", "        continue\n        (output /"),
+            "wrote 0 of 2",
+        ),
+        (lambda text: text.replace("write_text(text)", "write_text(text[:200])"), "cut short"),
+        (lambda text: text.replace("write_text(text)", "write_text('')"), "no tensor"),
+    ],
+)
+def test_a_missing_or_short_dump_is_never_success(
+    job: ConvertJob, tmp_path: Path, edit: object, words: str
+) -> None:
+    """The simulator's exit status 0 proves nothing."""
+    assert callable(edit)
+    tools = tmp_path / "tools"
+    shutil.copytree(job.tree.tools_dir, tools)
+    script = tools / "Scripts" / "calibrator" / "simulator.py"
+    script.write_text(edit(script.read_text()))
+    simulation = Simulation(
+        tree=replace(job.tree, tools_dir=tools), artifacts=artifacts.load(job.folder), contract=job.contract
+    )
+
+    with pytest.raises(ToolchainError, match=words):
+        stages.simulate("float", simulation, model_inputs(job.model, job.contract, CLIPS), emit=ignore)
+
+
+def test_an_artefact_that_was_changed_is_not_used(job: ConvertJob, tmp_path: Path) -> None:
+    """What lies in the store is what was made, or an error with the cure."""
+    copy = tmp_path / "copy"
+    shutil.copytree(job.folder, copy)
+    (copy / "eat.img").write_bytes(b"other")
+
+    assert artifacts.current(copy, job.inputs()) is None
+    with pytest.raises(MissingArtifact, match=r"eat\.img"):
+        _ = artifacts.load(copy).image
