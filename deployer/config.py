@@ -23,10 +23,14 @@ class Section(BaseModel):
 
 
 class ModelSection(Section):
-    """Which model, and where it comes from; `onnx` unset means the shipped one."""
+    """Which model, and where it comes from; `onnx` unset means the shipped one.
+
+    `image` is a ready-made eat.img, such as the vendor's: it is pushed as it is, and nothing is converted.
+    """
 
     name: str = "eat"
     onnx: Path | None = None
+    image: Path | None = None
     checkpoint: Path | None = None
     labels: str | Path | list[str] | None = None
 

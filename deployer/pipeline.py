@@ -112,7 +112,7 @@ def board_info(config: BoardConfig, facts: BoardFacts) -> BoardInfo:
 
 def board_files(project: Project, *, emit: Emit = ignore) -> list[BoardFile]:
     """What belongs on the board, under the vendor's names. Raises MissingArtifact."""
-    model = converted(project)
+    image = project.ready_image or converted(project).image
     project.check_clips()
     return [
         BoardFile(
@@ -120,7 +120,7 @@ def board_files(project: Project, *, emit: Emit = ignore) -> list[BoardFile]:
             name=PurePosixPath(str(project.vendor["program"])),
             executable=True,
         ),
-        BoardFile(source=model.image, name=PurePosixPath("models") / str(project.vendor["image"])),
+        BoardFile(source=image, name=PurePosixPath("models") / str(project.vendor["image"])),
         *(BoardFile(source=clip, name=PurePosixPath(clip.name)) for clip in project.clips),
     ]
 
@@ -147,7 +147,10 @@ def push_to(
     """Refuse a board of another chip, then push over an open connection."""
     directory = PurePosixPath(config.directory)
     facts = board.facts(directory)
-    push_step.check_chip(converted(project).chip, facts, emit=emit)
+    # The chip of a ready-made image is what the configuration says it is.
+    ready = project.ready_image is not None
+    chip = project.deployment.settings.chip if ready else converted(project).chip
+    push_step.check_chip(chip, facts, emit=emit)
     return push_step.push(board, files, directory, dry_run=dry_run, emit=emit)
 
 

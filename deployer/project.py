@@ -117,6 +117,19 @@ class Project:
         return artifacts.folder_for(self._store, chip=chip, model=self.onnx.stem)
 
     @property
+    def ready_image(self) -> Path | None:
+        """The configured ready-made image, if any. Raises MissingArtifact when it is not there."""
+        image = self.deployment.settings.model.image
+        if image is None:
+            return None
+        path = self.deployment.resolve(image)
+        if not path.is_file():
+            raise MissingArtifact(
+                f"no model image at {path}", hint="correct or unset model.image in deploy.yaml"
+            )
+        return path
+
+    @property
     def _store(self) -> Path:
         return self.deployment.state_dir / "artifacts"
 

@@ -16,6 +16,7 @@ from deployer import artifacts, convert, shell
 from deployer.artifacts import Artifacts
 from deployer.compare import StageOutputs
 from deployer.events import Advanced, Emit, Finished, Logged, Started
+from deployer.scheduler import InProcess, Scheduler
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import commands, dumps
 from toolchain_wrappers.sigmastar.commands import Tree
@@ -99,13 +100,22 @@ def _read(work: Path, model: Path, data: Path, contract: InputContract) -> dict[
     return {name: tensors[name] for name in wanted}
 
 
-def run_engine(stage: str, engine: Engine, clips: Tensors, *, detail: str, emit: Emit) -> StageOutputs:
-    """Run one stage in this process, clip by clip."""
+def run_engine(
+    stage: str,
+    engine: Engine,
+    clips: Tensors,
+    *,
+    detail: str,
+    emit: Emit,
+    scheduler: Scheduler = InProcess(),  # noqa: B008  it has no state
+) -> StageOutputs:
+    """Run one stage by its engine, a clip a shard."""
     name = engine.inputs[0].name
     emit(Started(step=stage, total=len(clips), unit="clips"))
-    outputs = {}
-    for done, (clip, tensor) in enumerate(clips.items(), start=1):
-        outputs[clip] = dict(engine.run({name: tensor}))
+    outputs: dict[str, Tensors] = {}
+    results = scheduler.map(lambda tensor: engine.run({name: tensor}), clips.values())
+    for done, (clip, tensors) in enumerate(zip(clips, results, strict=True), start=1):
+        outputs[clip] = tensors
         emit(Advanced(step=stage, done=done, total=len(clips), note=clip))
     emit(Finished(step=stage, note=f"{len(outputs)} clips"))
     return StageOutputs(stage=stage, detail=detail, outputs=outputs)

@@ -109,3 +109,60 @@ def test_one_clip_is_run_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert result["label"].startswith(f"{result['class_id']} ")
     assert 2 == cli.execute(["run", "none.wav", "-q"])
     assert clip in capsys.readouterr().err
+
+
+def test_the_board_is_a_stage_and_says_that_it_shows_class_ids_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What ran on the board decides as the offline simulator does, clip by clip."""
+    result = _json(capsys, ["compare-sim", "offline", "board"])
+
+    assert isinstance(result, dict)
+    (row,) = result["comparisons"]
+    assert (True, 1.0, None) == (row["class_ids_only"], row["top1_agreement"], row["max_abs"])
+    assert "class ids only" in result["stages"][1]["detail"]
+
+
+@pytest.mark.parametrize("words", [["bench"], ["run", "5-203128-A-0_22.05k.wav"], ["all"], ["push"]])
+def test_a_dry_run_leaves_the_board_as_it_is(
+    words: list[str], project: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what would be sent, and no file on the board is touched."""
+    current = project.root / "board" / "customer" / "deploy" / "current"
+    (current / "models").mkdir(parents=True, exist_ok=True)
+    (current / "models" / "eat.img").write_bytes(b"old")
+
+    result = _json(capsys, [*words, "--dry-run"])
+
+    assert isinstance(result, dict)
+    assert any(str(name).endswith("models/eat.img") for name in result["sent"])
+    assert b"old" == (current / "models" / "eat.img").read_bytes()
+
+
+def test_progress_is_kept_as_json_lines(project: Deployment) -> None:
+    """Every event of a bench is one JSON object, in order."""
+    path = project.root / "events.jsonl"
+    assert 0 == cli.execute(["bench", "--runs", "1", "-q", "--events", str(path)])
+
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    steps = [event["done"] for event in events if (event["event"], event["step"]) == ("advanced", "bench")]
+    assert list(range(1, 11)) == steps
+    assert "finished" == events[-1]["event"]
+
+
+def test_a_ready_made_image_is_pushed_as_it_is(
+    project: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A vendor's eat.img needs no conversion; our program refuses it by name, and the exit code is 5."""
+    (project.root / "vendor.img").write_bytes(b"SGS" + bytes(1000))
+    assert project.path is not None
+    ready = project.root / "ready.yaml"
+    ready.write_text(
+        project.path.read_text(encoding="utf-8") + "model: {image: vendor.img}\n", encoding="utf-8"
+    )
+
+    assert 0 == cli.execute(["push", "-q", "--config", str(ready)])
+    pushed = project.root / "board" / "customer" / "deploy" / "current" / "models" / "eat.img"
+    assert pushed.read_bytes() == (project.root / "vendor.img").read_bytes()
+    assert 5 == cli.execute(["run", "5-203128-A-0_22.05k.wav", "-q", "--config", str(ready)])
+    assert "eat.img" in capsys.readouterr().err

@@ -7,16 +7,21 @@ import click
 from deployer import pipeline, report
 from deployer.cli import bench as bench_command
 from deployer.cli import compare_sim
-from deployer.cli.options import Session, board, common
+from deployer.cli import push as push_command
+from deployer.cli.options import Session, board, common, dry_run
 from deployer.project import Project
 
 
 @click.command("all")
 @board
+@dry_run
 @common
-def command(session: Session, board_name: str | None) -> None:
+def command(session: Session, board_name: str | None, dry_run: bool) -> None:
     """Export, convert, build, push, bench and compare, skipping what is current."""
     project = Project(session.deployment)
+    if dry_run:
+        push_command.dry_run_only(session, project, board_name)
+        return
     with session.progress() as emit:
         done = pipeline.run_all(project, session.deployment.board(board_name), emit=emit)
 

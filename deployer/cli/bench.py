@@ -5,22 +5,29 @@ from __future__ import annotations
 import click
 
 from deployer import pipeline, report
+from deployer.cli import push as push_command
 from deployer.cli.console import results
-from deployer.cli.options import Session, board, common
+from deployer.cli.options import Session, board, common, dry_run
 from deployer.errors import CheckFailed
 from deployer.project import Project
 
 
 @click.command("bench")
 @board
+@dry_run
 @click.option("--runs", type=click.IntRange(min=1), help="Runs of each clip.")
 @click.option(
     "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 1 below this share of right clips."
 )
 @common
-def command(session: Session, board_name: str | None, runs: int | None, min_accuracy: float | None) -> None:
+def command(
+    session: Session, board_name: str | None, dry_run: bool, runs: int | None, min_accuracy: float | None
+) -> None:
     """Run every clip on the board several times; pushes what is missing and saves a run record."""
     project = Project(session.deployment)
+    if dry_run:
+        push_command.dry_run_only(session, project, board_name)
+        return
     with session.progress() as emit:
         done = pipeline.bench(project, session.deployment.board(board_name), runs=runs, emit=emit)
     session.show(report.as_data(done.record), lambda: show(done))

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import click
 
 from deployer import config
-from deployer.cli.progress import Progress
+from deployer.cli.progress import Progress, event_log
 from deployer.config import Deployment
-from deployer.events import Emit
+from deployer.events import Emit, Event
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +27,7 @@ class Session:
     config_path: Path | None
     as_json: bool
     verbosity: int
+    events_path: Path | None = None
 
     @functools.cached_property
     def deployment(self) -> Deployment:
@@ -36,7 +37,12 @@ class Session:
     @contextmanager
     def progress(self) -> Iterator[Emit]:
         """A sink for events: bars on a terminal, plain lines elsewhere, always on stderr."""
-        with Progress(verbosity=self.verbosity).open() as emit:
+        with Progress(verbosity=self.verbosity).open() as draw, event_log(self.events_path) as keep:
+
+            def emit(event: Event) -> None:
+                draw(event)
+                keep(event)
+
             yield emit
 
     def show(self, value: Any, text: Callable[[], None]) -> None:
@@ -54,11 +60,28 @@ def common(function: F) -> F:
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     @click.option("-v", "--verbose", count=True, help="Show the tools' own output as well.")
     @click.option("-q", "--quiet", is_flag=True, help="Show results and errors only.")
+    @click.option(
+        "--events",
+        "events_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write progress to a file, a JSON object a line.",
+    )
     @functools.wraps(function)
     def wrapper(
-        *args: Any, config_path: Path | None, as_json: bool, verbose: int, quiet: bool, **kwargs: Any
+        *args: Any,
+        config_path: Path | None,
+        as_json: bool,
+        verbose: int,
+        quiet: bool,
+        events_path: Path | None,
+        **kwargs: Any,
     ) -> Any:
-        session = Session(config_path=config_path, as_json=as_json, verbosity=-1 if quiet else verbose)
+        session = Session(
+            config_path=config_path,
+            as_json=as_json,
+            verbosity=-1 if quiet else verbose,
+            events_path=events_path,
+        )
         return function(session, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]  # functools.wraps keeps the name, not the signature

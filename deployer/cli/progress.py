@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Started, Warned
+from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Started, Warned, ignore
 
 PLAIN_INTERVAL_S = 5.0
 """Without a terminal a long step says where it is this often, not at every unit."""
@@ -43,6 +45,20 @@ class Progress:
                 yield _Terminal(console, bars, self.verbosity)
         else:
             yield _Plain(console, self.verbosity)
+
+
+@contextmanager
+def event_log(path: Path | None) -> Iterator[Emit]:
+    """A sink that writes a JSON object a line, each at once; without a path, one that forgets."""
+    if path is None:
+        yield ignore
+        return
+    with path.open("w", encoding="utf-8", buffering=1) as file:
+
+        def write(event: Event) -> None:
+            file.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
+
+        yield write
 
 
 def _line(event: Event) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from deployer import pipeline
-from deployer.cli.options import Session, board, common
+from deployer.cli import push as push_command
+from deployer.cli.options import Session, board, common, dry_run
 from deployer.labels import shown
 from deployer.project import Project
 
@@ -13,10 +14,14 @@ from deployer.project import Project
 @click.command("run")
 @click.argument("clip")
 @board
+@dry_run
 @common
-def command(session: Session, clip: str, board_name: str | None) -> None:
+def command(session: Session, clip: str, board_name: str | None, dry_run: bool) -> None:
     """Run one CLIP (a name or path of the project's wavs) on the board; pushes what is missing."""
     project = Project(session.deployment)
+    if dry_run:
+        push_command.dry_run_only(session, project, board_name)
+        return
     with session.progress() as emit:
         result = pipeline.run(project, session.deployment.board(board_name), clip, emit=emit)
     value = {
