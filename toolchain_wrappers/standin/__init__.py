@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import board_runner
 
 TREE = Path(__file__).parent / "tree"
 
@@ -28,8 +31,17 @@ def make(directory: Path) -> StandinTree:
     models, tools = directory / "OpenDLAModel", directory / "SGS_IPU_Toolchain"
     for folder in ("onnx", "quant_data"):
         (models / "sed" / "eat" / folder).mkdir(parents=True, exist_ok=True)
+    # A conversion is current only as long as the arithmetic behind it is the same.
+    (tools / "Scripts" / "numerics.py").write_text(f'SHA256 = "{_numerics_sha256()}"\n', encoding="utf-8")
     launcher = tools / "bin" / "python3"
     launcher.parent.mkdir(exist_ok=True)
     launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
     launcher.chmod(0o755)
     return StandinTree(models_dir=models, tools_dir=tools)
+
+
+def _numerics_sha256() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(board_runner.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
