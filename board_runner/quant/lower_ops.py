@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,8 @@ from board_runner.errors import ModelError
 from board_runner.graph import Node
 from board_runner.quant import requant
 from board_runner.quant.convolution import bounds
+from board_runner.quant.lowering import Lowering
 from board_runner.quant.program import Value
-
-if TYPE_CHECKING:
-    from board_runner.quant.lower import Lowering
 
 ACTIVATION = 1 << 15
 
