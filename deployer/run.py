@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from deployer import parser
 from deployer.board.base import Board, Completed
 from deployer.errors import ProgramFailed
-from deployer.parser import RunOutput
+from deployer.logs import parser
+from deployer.logs.parser import RunOutput
 
 KEPT_BYTES = 400
 """How much of a failed program's last words an error message repeats."""

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployer import parser
-from deployer.parser import RunOutput
+from deployer.logs import parser
+from deployer.logs.parser import RunOutput
 
 FOLDER = Path(__file__).parent / "transcripts"
 LOGS = sorted(path for path in FOLDER.rglob("*") if path.suffix in (".txt", ".log"))

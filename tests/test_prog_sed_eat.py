@@ -12,7 +12,7 @@ import soundfile
 
 import board_runner
 from board_runner import prog_sed_eat, protocol
-from deployer import parser
+from deployer.logs import parser
 
 DATA = Path(board_runner.__file__).parent / "data"
 CLIPS = sorted((DATA / "clips").glob("*.wav"))

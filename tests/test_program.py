@@ -19,7 +19,8 @@ from board_runner.models.base import run_model
 from board_runner.quant.compile import write_image
 from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.float_sim import write_float
-from deployer import parser, program
+from deployer import program
+from deployer.logs import parser
 
 DATA = Path(board_runner.__file__).parent / "data"
 CLIP = sorted((DATA / "clips").glob("*.wav"))[0]

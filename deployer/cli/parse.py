@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from deployer import paste, report
+from deployer import report
 from deployer.cli.console import results
 from deployer.cli.options import Session, common
 from deployer.errors import ProgramFailed
+from deployer.logs import paste
 from deployer.project import Project
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from deployer import board_messages, console
-from deployer.board_messages import Failure
+from deployer.logs import cleaning, messages
+from deployer.logs.messages import Failure
 
 MIXED = Failure(
     message="lines of two runs are mixed", hint="run one program at a time, or log each on its own terminal"
@@ -55,7 +55,7 @@ def parse_stream(text: str | bytes) -> list[RunOutput]:
     have lost digits.
     """
     runs = _Runs()
-    clean = console.readable(text)
+    clean = cleaning.readable(text)
     read = 0
     for match in _TOKENS.finditer(clean):
         runs.gap(clean[read : match.start()])
@@ -83,12 +83,12 @@ def check_asked(output: RunOutput, wav_name: str | None, model_path: str | None)
 
 def find_failure(text: str | bytes) -> Failure | None:
     """The first failure of a known kind in `text`, in words and with a hint; None if there is none."""
-    return board_messages.find(console.readable(text))
+    return messages.find(cleaning.readable(text))
 
 
 def parse_simulator(text: str | bytes) -> SimulatorOutput:
     """The standard output of `dla_simulator`."""
-    clean = console.readable(text)
+    clean = cleaning.readable(text)
     xor = re.search(r"All outputs XOR = (0x[0-9a-fA-F]+)", clean)
     return SimulatorOutput(
         invoke_ms=tuple(float(ms) for ms in re.findall(rf"\d+ / \d+\s+({_DECIMAL}) ms", clean)),
@@ -98,7 +98,7 @@ def parse_simulator(text: str | bytes) -> SimulatorOutput:
 
 
 _DECIMAL = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_WORDS = rf"[^\n]+?(?=\s*(?:\n|$|{console.KEYS}))"
+_WORDS = rf"[^\n]+?(?=\s*(?:\n|$|{cleaning.KEYS}))"
 _END = r"(?![\d.])"  # a number that the log cuts short is told by its missing unit or line break
 _TOKENS = re.compile(
     r"(?P<command>\S*prog_sed_eat(?=\s+-)(?:[ \t]+-(?:i|m|-images|-model)[ \t]+(?!-)\S+)+)"
@@ -148,7 +148,7 @@ class _Run:
 
     def output(self) -> RunOutput:
         complete = self.has_result and self.error is None
-        error = None if complete else self.error or board_messages.find(self.words)
+        error = None if complete else self.error or messages.find(self.words)
         return RunOutput(**self.values, complete=complete, error=error)
 
 
@@ -162,7 +162,7 @@ class _Runs:
         """Text that is no line of the protocol: where a failure would stand."""
         if self._runs:
             self._runs[-1].words += words
-        elif "prog_sed_eat" in words and board_messages.find(words):
+        elif "prog_sed_eat" in words and messages.find(words):
             self._runs.append(_Run(words=words))
 
     def take(self, name: str, match: re.Match[str]) -> None:
@@ -195,7 +195,7 @@ class _Runs:
         asked = {"asked_wav": _WAV_OPTION.search(line), "asked_model": _MODEL_OPTION.search(line)}
         run = _Run(values={key: match[1] for key, match in asked.items() if match})
         last = self._runs[-1] if self._runs else None
-        if last is not None and last.values == run.values and not board_messages.find(last.words):
+        if last is not None and last.values == run.values and not messages.find(last.words):
             self._runs.pop()  # a terminal that redraws the line it is typed on
         self._runs.append(run)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from deployer import __version__, parser, prepare, records
-from deployer.parser import RunOutput
+from deployer import __version__, prepare, records
+from deployer.logs import parser
+from deployer.logs.parser import RunOutput
 from deployer.records import BoardInfo, Failure, RunRecord, Sample
 
 

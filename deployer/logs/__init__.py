@@ -1,0 +1,1 @@
+"""What board programs print, on whatever terminal it was caught: cleaned, parsed, and told in words."""
