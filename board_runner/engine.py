@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from board_runner.contract import Tensors, TensorSpec
-from board_runner.errors import ModelError
 
 
 class Engine(Protocol):
@@ -22,12 +20,6 @@ class Engine(Protocol):
         Raises ModelError when a name, dtype or shape is not the model's.
         """
         ...
-
-
-def run_all(engine: Engine, samples: Iterable[Tensors]) -> Iterator[Tensors]:
-    """Run `engine` over `samples`, in order, one at a time."""
-    for sample in samples:
-        yield engine.run(sample)
 
 
 def load(path: Path) -> Engine:
@@ -52,6 +44,3 @@ def load(path: Path) -> Engine:
     from board_runner.float_engine import FloatEngine
 
     return FloatEngine(graph)
-
-
-__all__ = ["Engine", "ModelError", "load", "run_all"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,14 +83,14 @@ class Settings(Section):
     limits: LimitsSection = LimitsSection()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Deployment:
     """The settings, the folder their relative paths start from, and the boards by name."""
 
-    def __init__(self, settings: Settings, *, root: Path, path: Path | None, boards: dict[str, BoardConfig]):
-        self.settings = settings
-        self.root = root
-        self.path = path
-        self.boards = boards
+    settings: Settings
+    root: Path
+    path: Path | None = None
+    boards: dict[str, BoardConfig] = field(default_factory=dict)
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, absolute."""
@@ -131,7 +132,7 @@ def load(path: Path | None, *, start: Path | None = None) -> Deployment:
         raise ConfigError(f"{path}: no such file", hint="`deploy init` writes one")
     found = path or find(start or Path.cwd())
     if found is None:
-        return Deployment(Settings(), root=(start or Path.cwd()).resolve(), path=None, boards={})
+        return Deployment(settings=Settings(), root=(start or Path.cwd()).resolve())
     source = yaml_source.read(found)
     try:
         # A section whose every line is commented out is null in YAML, and means the defaults.
@@ -145,7 +146,7 @@ def load(path: Path | None, *, start: Path | None = None) -> Deployment:
             f"{place}: default_board {settings.default_board!r} is not one of the boards",
             hint=_nearest(settings.default_board, list(boards)),
         )
-    return Deployment(settings, root=found.parent.resolve(), path=found, boards=boards)
+    return Deployment(settings=settings, root=found.parent.resolve(), path=found, boards=boards)
 
 
 def _board(source: YamlSource, name: str, fields: dict[str, Any]) -> BoardConfig:
