@@ -55,9 +55,7 @@ class Artifacts:
         """One of the files. Raises MissingArtifact when it is gone or is no longer what was made."""
         path = self.folder / name
         if not path.is_file() or sha256(path) != self.manifest.outputs.get(name):
-            raise MissingArtifact(
-                f"{path} is missing or was changed", hint="`deploy convert --force` makes it again"
-            )
+            raise MissingArtifact(f"{path} is missing or was changed", hint="`deploy convert` makes it again")
         return path
 
     @property
@@ -85,9 +83,7 @@ def load(folder: Path) -> Artifacts:
     except FileNotFoundError as e:
         raise MissingArtifact(f"no converted model in {folder}", hint="`deploy convert` makes it") from e
     except (OSError, ValueError, ValidationError) as e:
-        raise MissingArtifact(
-            f"{path} cannot be used ({e})", hint="`deploy convert --force` makes it again"
-        ) from e
+        raise MissingArtifact(f"{path} cannot be used ({e})", hint="`deploy convert` makes it again") from e
     return Artifacts(folder=folder, manifest=manifest)
 
 

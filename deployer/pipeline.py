@@ -130,8 +130,12 @@ def built_program(project: Project, *, emit: Emit = ignore) -> Path:
     path = project.program_path
     if project.deployment.settings.program is None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = artifacts.sha256(path) if path.is_file() else None
         program.build_python_program(path)
-        emit(Finished(step="build", note=f"{path.name} in Python; runs where python3 and numpy are"))
+        if artifacts.sha256(path) == before:
+            emit(Skipped(step="build", note=f"{path.name} is current"))
+        else:
+            emit(Finished(step="build", note=f"{path.name} in Python; runs where python3 and numpy are"))
     return path
 
 

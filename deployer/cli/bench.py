@@ -38,7 +38,8 @@ def command(
 def show(done: pipeline.Benched) -> None:
     """The table, the figures under it, and where the record lies."""
     console = results()
-    console.print(report.clip_table(done.record))
+    if done.record.samples:
+        console.print(report.clip_table(done.record))
     for line in report.summary_lines(done.record):
         console.print(line)
     console.print(f"record: {done.path}")

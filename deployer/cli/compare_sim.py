@@ -75,6 +75,7 @@ def show(done: Compared) -> None:
 def _cells(judged: Judged) -> list[str]:
     row, verdict = judged.comparison, judged.verdict
     equal = row.sqnr_db == math.inf
+    no_worst = equal or (row.class_ids_only and row.top1_agreement == 1.0)
     return [
         row.candidate,
         row.reference,
@@ -83,7 +84,7 @@ def _cells(judged: Judged) -> list[str]:
         "equal" if equal else _number(row.sqnr_db, "{:.1f}"),
         _number(row.max_abs, "{:.3g}"),
         f"{row.top1_agreement:.0%}",
-        "-" if equal else row.worst_clip,
+        "-" if no_worst else row.worst_clip,
         "[green]pass[/]" if verdict.passed else f"[red]{'; '.join(verdict.failures)}[/]",
     ]
 

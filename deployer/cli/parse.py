@@ -34,7 +34,8 @@ def command(session: Session, log: Path, save: bool) -> None:
 
     def text() -> None:
         console = results()
-        console.print(report.clip_table(record))
+        if record.samples:
+            console.print(report.clip_table(record))
         for line in report.summary_lines(record):
             console.print(line)
         for failure in record.failures:
