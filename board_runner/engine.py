@@ -28,17 +28,17 @@ def load(path: Path) -> Engine:
     The kind is read from the content, not from the name. Raises ModelError.
     """
     # Imported here: the path of an eat.img must not need the onnx package.
-    from board_runner.quant import image
+    from board_runner.integer import image
 
     if image.is_image(path):
-        from board_runner.quant.engine import OfflineEngine
+        from board_runner.integer.engine import OfflineEngine
 
         return OfflineEngine.load(path)
     from board_runner.graph import Graph
 
     graph = Graph.load(path)
     if graph.is_fixed:
-        from board_runner.quant.engine import FixedEngine
+        from board_runner.quant.fixed_engine import FixedEngine
 
         return FixedEngine(graph)
     from board_runner.float_engine import FloatEngine

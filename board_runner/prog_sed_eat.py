@@ -109,7 +109,7 @@ class TimedEngine:
 
 def contract_of(path: Path) -> InputContract:
     """The contract that the model file carries, or that of EAT where it carries none. Raises ModelError."""
-    from board_runner.quant import image
+    from board_runner.integer import image
 
     if image.is_image(path):
         return image.read(path).contract
@@ -154,7 +154,7 @@ def _load(path: Path, write: Write) -> Engine:
 
 def _refuse_foreign(path: Path) -> None:
     """An image of another maker has no mark that we know, so the name decides whether this is one."""
-    from board_runner.quant import image
+    from board_runner.integer import image
 
     if path.suffix == ".img" and not image.is_image(path):
         raise ModelError(

@@ -70,7 +70,7 @@ def test_it_holds_what_an_image_needs_and_nothing_of_onnx(built: Path) -> None:
     """The model's front end and the loader of images are in, the reader of ONNX files is not."""
     names = set(zipfile.ZipFile(built).namelist())
 
-    assert {"__main__.py", "board_runner/models/eat.py", "board_runner/quant/image.py"} <= names
+    assert {"__main__.py", "board_runner/models/eat.py", "board_runner/integer/image.py"} <= names
     assert not names & {"board_runner/graph.py", "board_runner/float_engine.py"}
     assert not any("simboard" in name for name in names)
 

@@ -1,1 +1,1 @@
-"""Quantisation: calibration and the `*_fixed.sim`, the `eat.img`, and the integer arithmetic of both."""
+"""Quantisation: calibration, the `*_fixed.sim`, and its lowering to the integer program."""

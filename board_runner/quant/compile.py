@@ -6,7 +6,7 @@ from pathlib import Path
 
 from board_runner.errors import ModelError
 from board_runner.graph import Graph
-from board_runner.quant import image
+from board_runner.integer import image
 from board_runner.quant.lower import lower
 
 

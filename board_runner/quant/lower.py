@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from board_runner.errors import ModelError
 from board_runner.graph import Graph, Node
+from board_runner.integer.program import Program, Value
 from board_runner.quant.lower_ops import LOWER, Sites, elementwise
 from board_runner.quant.lowering import Lowering
-from board_runner.quant.program import Program, Value
 
 
 def lower(graph: Graph) -> Program:
@@ -54,7 +54,7 @@ def _requantise(work: Lowering, node: Node) -> None:
     source, like = work.levels[node.inputs[0]], work.parameters(node)
     value = work.values[source]
     if value.dtype == "float32":
-        work.levels[node.outputs[0]] = work.emit("quantize", (source,), like, name=node.name)
+        work.levels[node.outputs[0]] = work.emit("quantize", (source,), like, name=node.inputs[0])
         return
     constants = elementwise(value.scale / like.scale)
-    work.levels[node.outputs[0]] = work.emit("narrow", (source,), like, ints=constants, name=node.name)
+    work.levels[node.outputs[0]] = work.emit("narrow", (source,), like, ints=constants)

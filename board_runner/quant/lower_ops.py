@@ -11,10 +11,10 @@ import numpy as np
 from board_runner.contract import Array
 from board_runner.errors import ModelError
 from board_runner.graph import Node
-from board_runner.quant import requant
-from board_runner.quant.convolution import bounds
+from board_runner.integer import requant
+from board_runner.integer.convolution import bounds
+from board_runner.integer.program import Value
 from board_runner.quant.lowering import Lowering
-from board_runner.quant.program import Value
 
 ACTIVATION = 1 << 15
 
@@ -26,6 +26,11 @@ class Sites:
     work: Lowering
     node: Node
     like: Value
+
+    @property
+    def name(self) -> str:
+        """The tensor of the float model that the node's output stands for."""
+        return self.node.outputs[0].removesuffix("/raw")
 
     def input(self, index: int) -> int:
         """Value of input `index`."""
@@ -47,7 +52,7 @@ class Sites:
         tensors: dict[str, Array] | None = None,
     ) -> int:
         """An instruction that gives the node's output."""
-        return self.work.emit(op, inputs, self.like, ints=ints, tensors=tensors, name=self.node.outputs[0])
+        return self.work.emit(op, inputs, self.like, ints=ints, tensors=tensors, name=self.name)
 
     def constant(self, index: int) -> Array:
         """An initializer that is no activation."""

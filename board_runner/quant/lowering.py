@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from board_runner.contract import Array
 from board_runner.errors import ModelError
 from board_runner.graph import Graph, Node
-from board_runner.quant import shapes
-from board_runner.quant.program import Instruction, Value
+from board_runner.integer import shapes
+from board_runner.integer.program import Instruction, Value
 
 
 class Lowering:
@@ -34,7 +34,10 @@ class Lowering:
         tensors: dict[str, Array] | None = None,
         name: str = "",
     ) -> int:
-        """Append an instruction whose output has the type, scale and zero of `like`; gives the value."""
+        """Append an instruction whose output has the type, scale and zero of `like`; gives the value.
+
+        `name` is the tensor of the float model that the output stands for; helpers between layers have none.
+        """
         instruction = Instruction(
             op=op,
             inputs=tuple(inputs),

@@ -17,9 +17,10 @@ from board_runner.contract import Array, Tensors
 from board_runner.errors import ModelError
 from board_runner.float_engine import FloatEngine
 from board_runner.graph import Graph
-from board_runner.quant import image
+from board_runner.integer import image
+from board_runner.integer.engine import OfflineEngine
 from board_runner.quant.compile import write_image
-from board_runner.quant.engine import FixedEngine, OfflineEngine
+from board_runner.quant.fixed_engine import FixedEngine
 from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.settings import QuantSettings
 from tests.quant.conftest import DATA, Converted

@@ -8,8 +8,8 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.quant import convolution, dense, requant, shapes
-from board_runner.quant.program import Instruction, Value
+from board_runner.integer import convolution, dense, requant, shapes
+from board_runner.integer.program import Instruction, Value
 
 Kernel = Callable[[Sequence[Array]], Array]
 LEVELS = np.arange(-32768, 32768, dtype=np.int64)

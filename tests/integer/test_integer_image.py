@@ -12,9 +12,9 @@ import pytest
 
 from board_runner.contract import Array, InputContract, TensorSpec
 from board_runner.errors import ModelError
-from board_runner.quant import image
-from board_runner.quant.engine import IntegerEngine, OfflineEngine
-from board_runner.quant.program import Instruction, Program, Value
+from board_runner.integer import image
+from board_runner.integer.engine import IntegerEngine, OfflineEngine
+from board_runner.integer.program import Instruction, Program, Value
 
 
 @pytest.fixture(scope="module")

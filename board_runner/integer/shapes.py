@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.quant.program import Instruction, Value
+from board_runner.integer.program import Instruction, Value
 
 Shape = tuple[int, ...]
 MAX_ELEMENTS = 1 << 28

@@ -15,8 +15,8 @@ import numpy as np
 
 from board_runner.contract import Array, InputContract
 from board_runner.errors import ModelError
-from board_runner.quant import shapes
-from board_runner.quant.program import Instruction, Program, Value
+from board_runner.integer import shapes
+from board_runner.integer.program import Instruction, Program, Value
 
 MAGIC = b"SGSDIMG\x00"
 VERSION = 1

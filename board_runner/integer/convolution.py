@@ -12,8 +12,8 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.quant import requant, shapes
-from board_runner.quant.program import Instruction, Value
+from board_runner.integer import requant, shapes
+from board_runner.integer.program import Instruction, Value
 
 TILE_ELEMENTS = 1 << 18
 """Elements of the unfolded input of one tile: it and its product stay in the second-level cache."""

@@ -10,10 +10,10 @@ import pytest
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.quant import requant, shapes
-from board_runner.quant.dense import isqrt
-from board_runner.quant.kernels import prepare
-from board_runner.quant.program import Instruction, Value
+from board_runner.integer import requant, shapes
+from board_runner.integer.dense import isqrt
+from board_runner.integer.kernels import prepare
+from board_runner.integer.program import Instruction, Value
 
 RNG = np.random.default_rng(7)
 

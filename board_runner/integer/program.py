@@ -20,7 +20,10 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Instruction:
-    """`op` names a kernel; `ints` and `tensors` are its constants, as `docs/formats.md` lists them."""
+    """`op` names a kernel; `ints` and `tensors` are its constants, as `docs/formats.md` lists them.
+
+    `name` is the tensor of the float model that the output stands for, or empty for a step inside a layer.
+    """
 
     op: str
     inputs: tuple[int, ...]

@@ -1,20 +1,16 @@
-"""The integer engines. Both run the same program; needs numpy alone for an image."""
+"""The engine over an integer program; `eat.img` needs nothing but this and numpy."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from board_runner.contract import Array, Tensors, TensorSpec
 from board_runner.errors import ModelError
-from board_runner.quant import image, shapes
-from board_runner.quant.kernels import Kernel, prepare
-from board_runner.quant.program import Program
-
-if TYPE_CHECKING:
-    from board_runner.graph import Graph
+from board_runner.integer import image, shapes
+from board_runner.integer.kernels import Kernel, prepare
+from board_runner.integer.program import Program, Value
 
 
 class IntegerEngine:
@@ -32,12 +28,7 @@ class IntegerEngine:
 
     def run_raw(self, inputs: Tensors) -> dict[str, Array]:
         """int16 levels by output name; raises ModelError for inputs not the model's."""
-        if set(inputs) != {spec.name for spec in self.inputs}:
-            wanted = sorted(spec.name for spec in self.inputs)
-            raise ModelError(f"the model's inputs are {wanted}, got {sorted(inputs)}")
-        for spec in self.inputs:
-            spec.check(inputs[spec.name])
-        values: dict[int, Array] = {value: inputs[name] for name, value in self.program.inputs}
+        values = self._values(inputs)
         for kernel, sources, output, finished in self._steps:
             values[output] = kernel([values[source] for source in sources])
             for value in finished:
@@ -49,14 +40,25 @@ class IntegerEngine:
         raw = self.run_raw(inputs)
         return {name: levels.astype(np.float32) * self.output_scales[name] for name, levels in raw.items()}
 
+    def intermediates(self, inputs: Tensors) -> dict[str, Array]:
+        """What every named instruction gives, as float32 by the float model's tensor name, in order.
 
-class FixedEngine(IntegerEngine):
-    """Runs a `*_fixed.sim` as integers."""
+        Raises ModelError for inputs not the model's.
+        """
+        values, reals = self._values(inputs), {}
+        for (kernel, sources, output, _), step in zip(self._steps, self.program.instructions, strict=True):
+            values[output] = kernel([values[source] for source in sources])
+            if step.name:
+                reals[step.name] = real(self.program.values[output], values[output])
+        return reals
 
-    def __init__(self, graph: Graph) -> None:
-        from board_runner.quant.lower import lower
-
-        super().__init__(lower(graph))
+    def _values(self, inputs: Tensors) -> dict[int, Array]:
+        if set(inputs) != {spec.name for spec in self.inputs}:
+            wanted = sorted(spec.name for spec in self.inputs)
+            raise ModelError(f"the model's inputs are {wanted}, got {sorted(inputs)}")
+        for spec in self.inputs:
+            spec.check(inputs[spec.name])
+        return {value: inputs[name] for name, value in self.program.inputs}
 
 
 class OfflineEngine(IntegerEngine):
@@ -70,6 +72,11 @@ class OfflineEngine(IntegerEngine):
             return cls(loaded.program)
         except ModelError as e:
             raise ModelError(f"{path}: {e}", hint=e.hint) from e
+
+
+def real(value: Value, levels: Array) -> Array:
+    """(levels - zero) * scale in float32."""
+    return (levels.astype(np.float32) - np.float32(value.zero)) * np.float32(value.scale)
 
 
 def _spec(program: Program, name: str, value: int) -> TensorSpec:

@@ -8,9 +8,9 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.quant import requant, shapes
-from board_runner.quant.convolution import bounds, requantiser
-from board_runner.quant.program import Instruction, Value
+from board_runner.integer import requant, shapes
+from board_runner.integer.convolution import bounds, requantiser
+from board_runner.integer.program import Instruction, Value
 
 Kernel = Callable[[Sequence[Array]], Array]
 
