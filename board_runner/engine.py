@@ -28,9 +28,9 @@ def load(path: Path) -> Engine:
     The kind is read from the content, not from the name. Raises ModelError.
     """
     # Imported here: the path of an eat.img must not need the onnx package.
-    from board_runner.integer import image
+    from board_runner.integer import container
 
-    if image.is_image(path):
+    if container.is_image(path):
         from board_runner.integer.engine import OfflineEngine
 
         return OfflineEngine.load(path)

@@ -109,9 +109,9 @@ class TimedEngine:
 
 def contract_of(path: Path) -> InputContract:
     """The contract that the model file carries, or that of EAT where it carries none. Raises ModelError."""
-    from board_runner.integer import image
+    from board_runner.integer import container, image
 
-    if image.is_image(path):
+    if container.is_image(path):
         return image.read(path).contract
     from board_runner.graph import Graph
 
@@ -154,9 +154,9 @@ def _load(path: Path, write: Write) -> Engine:
 
 def _refuse_foreign(path: Path) -> None:
     """An image of another maker has no mark that we know, so the name decides whether this is one."""
-    from board_runner.integer import image
+    from board_runner.integer import container
 
-    if path.suffix == ".img" and not image.is_image(path):
+    if path.suffix == ".img" and not container.is_image(path):
         raise ModelError(
             f"{path}: not an image of this runner",
             hint=f"a vendor's .img runs with the vendor's {NAME}, on the IPU only",

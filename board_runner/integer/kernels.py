@@ -8,128 +8,146 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.integer import convolution, dense, requant, shapes
-from board_runner.integer.program import Instruction, Value
+from board_runner.integer import constants, convolution, dense, requant
+from board_runner.integer.program import Instruction, Kernel, Value
 
-Kernel = Callable[[Sequence[Array]], Array]
 LEVELS = np.arange(-32768, 32768, dtype=np.int64)
-
-
-def integer(instruction: Instruction, name: str, low: int, high: int, *, count: int = 1) -> tuple[int, ...]:
-    """Constant `name`: `count` integers from `low` to `high`; raises ModelError."""
-    values = instruction.ints.get(name, ())
-    if len(values) != count or not all(low <= value <= high for value in values):
-        raise ModelError(f"instruction {instruction.op!r} wants {name} within {low}..{high}")
-    return values
-
-
-def rescale(instruction: Instruction, *, count: int = 1) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The constants `multiplier` and `shift` of an element-wise instruction."""
-    multipliers = integer(instruction, "multiplier", 0, (1 << 31) - 1, count=count)
-    return multipliers, integer(instruction, "shift", 1, requant.MAX_SHIFT, count=count)
-
-
-def _level(x: Array, multiplier: int, shift: int) -> Array:
-    return requant.by_int(x, np.asarray(multiplier, np.int64), np.asarray(shift, np.int64))
+KNOTS = 1025
+CURVE_SHIFT = 14
+"""6 bits of the place between two knots and 8 of the knots' own fraction."""
 
 
 def by_table(table: Array) -> Kernel:
     """Look each int16 up in 65536 entries, the first for -32768."""
     rolled = np.roll(table, -32768)  # index by the bits of the level, read as uint16
 
-    def run(xs: Sequence[Array]) -> Array:
-        return np.take(rolled, np.ascontiguousarray(xs[0]).view(np.uint16), mode="wrap")
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        return np.take(rolled, xs[0].view(np.uint16), mode="wrap", out=out)
 
     return run
+
+
+def _level(instruction: Instruction, which: int = 0) -> Array:
+    """Every int16 level through multiplier and shift number `which`."""
+    multiplier, shift = constants.rescale(instruction)[which]
+    return requant.by_int(LEVELS, np.asarray(multiplier, np.int64), np.asarray(shift, np.int64))
 
 
 def quantize(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """float32: t = x / scale; nearest, ties to even; NaN gives 0; saturated."""
     scale = np.float32(output.scale)
 
-    def run(xs: Sequence[Array]) -> Array:
+    def run(xs: Sequence[Array], out: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             levels = np.rint(xs[0] / scale)
         levels = np.where(np.isnan(levels), np.float32(0), levels)
-        return requant.to_int16(levels)
+        requant.saturate(levels, out)
+        return out
 
     return run
 
 
 def narrow(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """int16 -> uint8 with zero point."""
-    (m,), (s,) = rescale(instruction)
-    return by_table(np.clip(_level(LEVELS, m, s) + output.zero, 0, 255).astype(np.uint8))
+    return by_table(np.clip(_level(instruction) + output.zero, 0, 255).astype(np.uint8))
 
 
 def scale(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """int16 -> int16 at another scale."""
-    (m,), (s,) = rescale(instruction)
-    return by_table(requant.to_int16(_level(LEVELS, m, s)))
+    return by_table(requant.to_int16(_level(instruction)))
 
 
 def leaky(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """The first multiplier from 0 up, the second below."""
-    (m, n), (s, t) = rescale(instruction, count=2)
-    return by_table(requant.to_int16(np.where(LEVELS >= 0, _level(LEVELS, m, s), _level(LEVELS, n, t))))
+    return by_table(requant.to_int16(np.where(LEVELS >= 0, _level(instruction), _level(instruction, 1))))
 
 
-def table(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """Any function of one int16, stored whole."""
-    return by_table(shapes.tensor(instruction, "table", "int16", (65536,)))
+def curve(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
+    """Straight lines between 1025 knots, one every 64 levels, in 2^-8 of a level of the output."""
+    knots = constants.tensor(instruction, "knots", "int32", (KNOTS,)).astype(np.int64)
+    if np.abs(knots).max() >= 1 << 24:
+        raise ModelError("a knot of a curve out of bounds")
+    place, part = (LEVELS + 32768) >> 6, LEVELS & 63
+    sums = knots[place] * (64 - part) + knots[place + 1] * part
+    return by_table(requant.to_int16((sums + (1 << (CURVE_SHIFT - 1))) >> CURVE_SHIFT))
 
 
 def add(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """a * M0 + b * M1, one shift."""
-    m, n = integer(instruction, "multiplier", 0, (1 << 31) - 1, count=2)
-    (s,) = integer(instruction, "shift", 1, requant.MAX_SHIFT)
-    if 32768 * (m + n) + (1 << (s - 1)) >= requant.FLOAT_LIMIT:
-        raise ModelError("an addition whose sums pass 2^53")
+    m, n, s = constants.sum_constants(instruction)
     half, unit = 0.5 * 2.0**s, 2.0**-s
 
-    def run(xs: Sequence[Array]) -> Array:
-        total = xs[0].astype(np.float64) * float(m) + xs[1].astype(np.float64) * float(n)
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        total = np.multiply(xs[0], float(m), dtype=np.float64)
+        total = total + np.multiply(xs[1], float(n), dtype=np.float64)
         total += half
         total *= unit
-        return requant.to_int16(np.floor(total, out=total))
+        requant.saturate(np.floor(total, out=total), out)
+        return out
 
     return run
 
 
 def constant(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """Levels stored in the program."""
-    data = shapes.tensor(instruction, "data", "int16", output.shape)
-    return lambda xs: data
+    data = constants.tensor(instruction, "data", "int16", output.shape)
+    return lambda xs, out: data
 
 
 def pad(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """Mode 1 reflects without repeating the border, mode 0 fills with 0."""
     widths = list(zip(instruction.ints["begins"], instruction.ints["ends"], strict=True))
-    if instruction.ints["mode"] == (0,):
-        return lambda xs: np.pad(xs[0], widths)
-    return lambda xs: np.pad(xs[0], widths, mode="reflect")
+    inner = tuple(slice(begin, size - end) for (begin, end), size in zip(widths, output.shape, strict=True))
+    (axis, (begin, end)), *more = [(i, w) for i, w in enumerate(widths) if any(w)] or [(0, (0, 0))]
+    last = len(output.shape) - 1
+
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        if more or axis != last:
+            mode: str = "constant" if instruction.ints["mode"] == (0,) else "reflect"
+            out[...] = np.pad(xs[0], widths, mode=mode)  # type: ignore[call-overload]  # one of two names
+            return out
+        out[inner] = xs[0]  # one axis, the last: no copy of the whole
+        size = output.shape[-1]
+        if instruction.ints["mode"] == (0,):
+            out[..., :begin], out[..., size - end :] = 0, 0
+        else:
+            out[..., :begin] = out[..., 2 * begin : begin : -1]
+            out[..., size - end :] = out[..., size - end - 2 : size - 2 * end - 2 : -1]
+        return out
+
+    return run
 
 
 def reshape(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """Elements in the same order, row by row."""
-    return lambda xs: xs[0].reshape(output.shape)
+    """Elements in the same order, row by row, where they are."""
+    return lambda xs, out: xs[0].reshape(output.shape)
 
 
 def transpose(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """Axes in the order `perm`."""
-    return lambda xs: xs[0].transpose(instruction.ints["perm"])
+
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        out[...] = xs[0].transpose(instruction.ints["perm"])
+        return out
+
+    return run
 
 
 def take(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """One slice."""
     (axis,), (index,) = instruction.ints["axis"], instruction.ints["index"]
-    return lambda xs: np.take(xs[0], index, axis=axis)
+
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        out[...] = np.take(xs[0], index, axis=axis)
+        return out
+
+    return run
 
 
 def concat(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """One after the other."""
     (axis,) = instruction.ints["axis"]
-    return lambda xs: np.concatenate(xs, axis=axis)
+    return lambda xs, out: np.concatenate(xs, axis=axis, out=out)
 
 
 KERNELS: dict[str, Callable[[Instruction, Sequence[Value], Value], Kernel]] = {
@@ -137,7 +155,7 @@ KERNELS: dict[str, Callable[[Instruction, Sequence[Value], Value], Kernel]] = {
     "narrow": narrow,
     "scale": scale,
     "leaky": leaky,
-    "table": table,
+    "curve": curve,
     "add": add,
     "constant": constant,
     "pad": pad,
@@ -156,9 +174,4 @@ KERNELS: dict[str, Callable[[Instruction, Sequence[Value], Value], Kernel]] = {
 
 def prepare(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """The kernel of `instruction`; raises ModelError for constants out of bounds."""
-    if instruction.op not in KERNELS:
-        raise ModelError(f"instruction {instruction.op!r}, which the runner lacks")
-    try:
-        return KERNELS[instruction.op](instruction, inputs, output)
-    except KeyError as e:
-        raise ModelError(f"instruction {instruction.op!r} lacks {e}") from e
+    return KERNELS[instruction.op](instruction, inputs, output)

@@ -58,7 +58,8 @@ class Layers:
     def _step(self, step: Instruction, given: Mapping[str, Array]) -> Array:
         values = [self._value(value, given) for value in step.inputs]
         inputs = [self.program.values[value] for value in step.inputs]
-        return prepare(step, inputs, self.program.values[step.output])(values)
+        output = self.program.values[step.output]
+        return prepare(step, inputs, output)(values, np.empty(output.shape, output.dtype))
 
     def _value(self, index: int, given: Mapping[str, Array]) -> Array:
         if index in self._inputs:

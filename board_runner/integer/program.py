@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from board_runner.contract import Array
+
+Kernel: TypeAlias = Callable[[Sequence[Array], Array], Array]
+"""Inputs, and an array of the output's type and shape to fill -> that array, or a view of an input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,7 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Instruction:
-    """`op` names a kernel; `ints` and `tensors` are its constants, as `docs/formats.md` lists them.
+    """`op` is one of `opset.OPS`; `ints` and `tensors` are its constants, as `docs/formats.md` lists them.
 
     `name` is the tensor of the float model that the output stands for, or empty for a step inside a layer.
     """

@@ -2,12 +2,13 @@
 
 M is below 2^31, s from 1 to 52, and with the accumulator's bound A the sum stays below 2^53 where the
 float64 path is taken, below 2^62 otherwise. Scaling by a power of two and flooring are exact in float64,
-so both paths give the bits of the integer formula.
+so both paths give the bits of the integer formula. Proofs are in `docs/arithmetic.md`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,8 +17,12 @@ from board_runner.errors import ModelError
 
 FLOAT_LIMIT = 1 << 53
 INT_LIMIT = 1 << 62
+MAX_MULTIPLIER = (1 << 31) - 1
 MAX_SHIFT = 52
 INT16 = (-32768, 32767)
+
+Finish = Callable[[Array, Array], None]
+"""Accumulators without bias, and where the int16 levels go."""
 
 
 def fit(ratio: float, bound: int, limit: int = INT_LIMIT) -> tuple[int, int]:
@@ -29,7 +34,7 @@ def fit(ratio: float, bound: int, limit: int = INT_LIMIT) -> tuple[int, int]:
         raise ModelError(f"a scale ratio of {ratio}")
     for shift in range(MAX_SHIFT, 0, -1):
         multiplier = round(ratio * 2**shift)
-        if multiplier < 1 << 31 and max(bound, 1) * multiplier + (1 << (shift - 1)) < limit:
+        if multiplier <= MAX_MULTIPLIER and max(bound, 1) * multiplier + (1 << (shift - 1)) < limit:
             return multiplier, shift
     raise ModelError(f"scales too far apart: a ratio of {ratio:g} over accumulators up to {bound}")
 
@@ -49,13 +54,44 @@ def by_int(acc: Array, multiplier: Array, shift: Array) -> Array:
 
 
 def by_float(acc: Array, multiplier: Array, shift: Array) -> Array:
-    """float64 accumulators that hold integers -> float64 levels, the same numbers as `by_int`."""
-    levels = acc * multiplier.astype(np.float64)
+    """Float accumulators that hold integers -> float64 levels, the same numbers as `by_int`."""
+    levels = np.multiply(acc, multiplier.astype(np.float64), dtype=np.float64)
     levels += np.ldexp(0.5, shift)
     levels *= np.ldexp(1.0, -shift)
     return np.asarray(np.floor(levels, out=levels))
 
 
+def finisher(bias: Array, multiplier: Array, shift: Array, *, bound: int) -> Finish:
+    """How accumulators below `bound`, bias included, become int16; constants broadcast against them.
+
+    Raises ModelError for constants out of bounds.
+    """
+    m, s = multiplier.astype(np.int64), shift.astype(np.int64)
+    if not (((m >= 0) & (m <= MAX_MULTIPLIER)).all() and ((s >= 1) & (s <= MAX_SHIFT)).all()):
+        raise ModelError("a multiplier or shift out of bounds")
+    if bound * int(m.max(initial=0)) + (1 << (MAX_SHIFT - 1)) >= INT_LIMIT:
+        raise ModelError("a requantisation that passes 2^62")
+    if not fits_float(bound, m, s):
+        return lambda acc, out: saturate(by_int(acc.astype(np.int64) + bias, m, s), out)
+    factor = m.astype(np.float64)
+    offset = bias.astype(np.float64) * factor + np.ldexp(0.5, s)
+    unit = np.ldexp(1.0, -s)
+
+    def run(acc: Array, out: Array) -> None:
+        levels = np.multiply(acc, factor, dtype=np.float64)
+        levels += offset
+        levels *= unit
+        saturate(np.floor(levels, out=levels), out)
+
+    return run
+
+
+def saturate(levels: Array, out: Array) -> None:
+    """Limit whole numbers to int16 and store them; `levels` is overwritten."""
+    np.clip(levels, *INT16, out=levels)
+    out[...] = levels
+
+
 def to_int16(levels: Array) -> Array:
-    """Saturate to int16."""
+    """A new int16 array of whole numbers, saturated."""
     return np.clip(levels, *INT16).astype(np.int16)

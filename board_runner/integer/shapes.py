@@ -5,32 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from board_runner.contract import Array
 from board_runner.errors import ModelError
+from board_runner.integer.opset import OPS
 from board_runner.integer.program import Instruction, Value
+from board_runner.integer.records import MAX_RANK
 
 Shape = tuple[int, ...]
 MAX_ELEMENTS = 1 << 28
+PADDING_FLOOR = 1 << 16
+"""A convolution may pad to four times its input, or by this many elements: its copy stays within bounds."""
 
 
 def conv(x: Shape, weight: Shape, ints: Mapping[str, Shape]) -> Shape:
     """(1, C, L) with (M, C / group, K) -> (1, M, L')."""
     (stride,), (dilation,), (group,) = ints["stride"], ints["dilation"], ints["group"]
     begin, end = ints["pads"]
-    _need(len(x) == 3 and x[0] == 1 and len(weight) == 3, "a convolution of one clip in one dimension")
-    _need(min(stride, dilation, group) > 0 and min(begin, end) >= 0, "positive strides")
-    _need(x[1] == weight[1] * group and weight[0] % group == 0, "matching channels")
+    need(len(x) == 3 and x[0] == 1 and len(weight) == 3, "a convolution of one clip in one dimension")
+    need(min(stride, dilation, group) > 0 and min(begin, end) >= 0, "positive strides")
+    need(x[1] == weight[1] * group and weight[0] % group == 0, "matching channels")
     reach = x[2] + begin + end - dilation * (weight[2] - 1) - 1
-    _need(reach >= 0 and begin + end <= MAX_ELEMENTS, "a window no longer than the input")
+    need(reach >= 0, "a window no longer than the input")
+    need(x[1] * (begin + end) <= 3 * math.prod(x) + PADDING_FLOOR, "padding of a sane size")
     return (1, weight[0], reach // stride + 1)
 
 
 def pad(x: Shape, ints: Mapping[str, Shape]) -> Shape:
     """Reflecting (mode 1) or zero (mode 0) padding."""
     begins, ends, (mode,) = ints["begins"], ints["ends"], ints["mode"]
-    _need(len(begins) == len(ends) == len(x) and mode in (0, 1), "pads for every axis")
+    need(len(begins) == len(ends) == len(x) and mode in (0, 1), "pads for every axis")
     for size, begin, end in zip(x, begins, ends, strict=True):
-        _need(
+        need(
             0 <= min(begin, end) and max(begin, end) < (size if mode == 1 else MAX_ELEMENTS), "pads in reach"
         )
     return tuple(s + b + e for s, b, e in zip(x, begins, ends, strict=True))
@@ -39,23 +43,23 @@ def pad(x: Shape, ints: Mapping[str, Shape]) -> Shape:
 def transpose(x: Shape, ints: Mapping[str, Shape]) -> Shape:
     """A permutation of all axes."""
     perm = ints["perm"]
-    _need(sorted(perm) == list(range(len(x))), "a permutation")
+    need(sorted(perm) == list(range(len(x))), "a permutation")
     return tuple(x[axis] for axis in perm)
 
 
 def take(x: Shape, ints: Mapping[str, Shape]) -> Shape:
     """One slice of one axis, which disappears."""
     (axis,), (index,) = ints["axis"], ints["index"]
-    _need(0 <= axis < len(x) and 0 <= index < x[axis], "an index inside the axis")
+    need(0 <= axis < len(x) and 0 <= index < x[axis], "an index inside the axis")
     return x[:axis] + x[axis + 1 :]
 
 
 def concat(xs: Sequence[Shape], ints: Mapping[str, Shape]) -> Shape:
     """Joined along one axis, equal on the others."""
     (axis,), first = ints["axis"], xs[0]
-    _need(0 <= axis < len(first), "an axis of the input")
+    need(0 <= axis < len(first), "an axis of the input")
     rests = {(*x[:axis], 0, *x[axis + 1 :]) for x in xs if len(x) == len(first)}
-    _need(len(rests) == 1 and all(len(x) == len(first) for x in xs), "equal other axes")
+    need(len(rests) == 1 and all(len(x) == len(first) for x in xs), "equal other axes")
     return (*first[:axis], sum(x[axis] for x in xs), *first[axis + 1 :])
 
 
@@ -63,26 +67,26 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     """numpy's rule."""
     wide = max(len(a), len(b))
     left, right = (1,) * (wide - len(a)) + a, (1,) * (wide - len(b)) + b
-    _need(all(m == n or 1 in (m, n) for m, n in zip(left, right, strict=True)), "shapes that broadcast")
+    need(all(m == n or 1 in (m, n) for m, n in zip(left, right, strict=True)), "shapes that broadcast")
     return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
 
 
 def matmul(a: Shape, b: Shape) -> Shape:
     """(..., M, K) by (..., K, N)."""
-    _need(len(a) >= 2 and len(b) >= 2 and a[-1] == b[-2], "matching inner sizes")
+    need(len(a) >= 2 and len(b) >= 2 and a[-1] == b[-2], "matching inner sizes")
     return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
 
 
 def linear(x: Shape, weight: Shape) -> Shape:
     """(..., K) by (K, N)."""
-    _need(len(x) >= 1 and len(weight) == 2 and x[-1] == weight[0], "matching inner sizes")
+    need(len(x) >= 1 and len(weight) == 2 and x[-1] == weight[0], "matching inner sizes")
     return (*x[:-1], weight[1])
 
 
 def reshape(x: Shape, ints: Mapping[str, Shape]) -> Shape:
     """The same number of elements."""
     shape = ints["shape"]
-    _need(min(shape, default=1) >= 0 and math.prod(shape) == math.prod(x), "as many elements as before")
+    need(min(shape, default=1) >= 0 and math.prod(shape) == math.prod(x), "as many elements as before")
     return shape
 
 
@@ -91,13 +95,6 @@ def _same(instruction: Instruction, xs: Sequence[Shape]) -> Shape:
 
 
 _RULES: Mapping[str, Callable[[Instruction, Sequence[Shape]], Shape]] = {
-    "quantize": _same,
-    "narrow": _same,
-    "scale": _same,
-    "leaky": _same,
-    "table": _same,
-    "softmax": _same,
-    "layernorm": _same,
     "conv8": lambda i, xs: conv(xs[0], i.tensors["weight"].shape, i.ints),
     "conv16": lambda i, xs: conv(xs[0], i.tensors["weight"].shape, i.ints),
     "linear": lambda i, xs: linear(xs[0], i.tensors["weight"].shape),
@@ -110,42 +107,35 @@ _RULES: Mapping[str, Callable[[Instruction, Sequence[Shape]], Shape]] = {
     "take": lambda i, xs: take(xs[0], i.ints),
     "concat": lambda i, xs: concat(xs, i.ints),
 }
-
-TYPES: Mapping[str, tuple[str, str]] = {
-    "quantize": ("float32", "int16"),
-    "narrow": ("int16", "uint8"),
-    "conv8": ("uint8", "int16"),
-}
-"""Input and output types, where not int16 to int16."""
-
-_ARITY = {"constant": 0, "add": 2, "matmul": 2}
+"""Instructions whose output has another shape than their input."""
 
 
 def infer(instruction: Instruction, inputs: Sequence[Value]) -> Shape:
     """Output shape; raises ModelError for a wrong count, type, shape or constant."""
-    op = instruction.op
-    if op not in _RULES:
-        raise ModelError(f"instruction {op!r}, which the runner lacks")
-    wanted = _ARITY.get(op, 1)
-    _need(len(inputs) == wanted or (op == "concat" and len(inputs) > 0), f"{wanted} inputs for {op}")
-    source = TYPES.get(op, ("int16", "int16"))[0]
-    _need(all(value.dtype == source for value in inputs), f"{source} inputs for {op}")
+    op = OPS.get(instruction.op)
+    if op is None:
+        raise ModelError(f"instruction {instruction.op!r}, which the runner lacks")
+    need(op.arity in (None, len(inputs)) and (op.arity == 0 or inputs), f"inputs for {instruction.op}")
+    need(all(value.dtype == op.source for value in inputs), f"{op.source} inputs for {instruction.op}")
+    shapes = [value.shape for value in inputs]
     try:
-        shape = _RULES[op](instruction, [value.shape for value in inputs])
+        shape = _RULES[instruction.op](instruction, shapes) if instruction.op in _RULES else shapes[0]
     except (KeyError, ValueError, TypeError) as e:
-        raise ModelError(f"instruction {op!r} lacks a constant: {e}") from e
-    _need(len(shape) <= 8 and math.prod(shape) <= MAX_ELEMENTS, "a tensor of a sane size")
+        raise ModelError(f"instruction {instruction.op!r} lacks a constant: {e}") from e
+    need(len(shape) <= MAX_RANK and math.prod(shape) <= MAX_ELEMENTS, "a tensor of a sane size")
     return shape
 
 
-def tensor(instruction: Instruction, name: str, dtype: str, shape: Shape) -> Array:
-    """Constant `name`, checked; raises ModelError."""
-    value = instruction.tensors.get(name)
-    if value is None or value.dtype != dtype or value.shape != shape:
-        raise ModelError(f"instruction {instruction.op!r} wants {name} as {dtype}{list(shape)}")
-    return value
+def check(instruction: Instruction, inputs: Sequence[Value], output: Value) -> None:
+    """Raise ModelError unless `output` is what the instruction gives."""
+    shape = infer(instruction, inputs)
+    need(shape == output.shape, f"{list(shape)} as the output of {instruction.op}, not {list(output.shape)}")
+    need(
+        output.dtype == OPS[instruction.op].result, f"another type than {output.dtype} from {instruction.op}"
+    )
 
 
-def _need(condition: bool, what: str) -> None:
+def need(condition: object, what: str) -> None:
+    """Raise ModelError unless `condition`."""
     if not condition:
-        raise ModelError(f"needs {what}")
+        raise ModelError(f"the program needs {what}")

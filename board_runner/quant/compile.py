@@ -21,4 +21,4 @@ def write_image(fixed_path: Path, out: Path, *, chip: str) -> None:
     contract = graph.contract
     if contract is None:
         raise ModelError(f"{fixed_path}: carries no input contract", hint="convert the model again")
-    out.write_bytes(image.pack(image.Image(chip=chip, contract=contract, program=lower(graph))))
+    out.write_bytes(image.pack(chip, contract, lower(graph)))

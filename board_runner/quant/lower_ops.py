@@ -12,8 +12,9 @@ from board_runner.contract import Array
 from board_runner.errors import ModelError
 from board_runner.graph import Node
 from board_runner.integer import requant
-from board_runner.integer.convolution import bounds
+from board_runner.integer.kernels import KNOTS
 from board_runner.integer.program import Value
+from board_runner.quant import functions
 from board_runner.quant.lowering import Lowering
 
 ACTIVATION = 1 << 15
@@ -78,15 +79,23 @@ def _product(
         raise ModelError(f"{site.node.name}: a bias of 2^50 levels")
     sums = rows.astype(np.int64).sum(axis=tuple(range(1, rows.ndim)))
     stored = levels.astype(np.int64) - source.zero * sums
-    _, _, bound = bounds(rows, stored, narrow=narrow)
+    bound = _bound(rows, stored, narrow=narrow)
     limit = requant.FLOAT_LIMIT if narrow else requant.INT_LIMIT - (1 << 52)
     pairs = [requant.fit(float(u) / site.like.scale, bound, limit) for u in unit]
     return {
         "weight": weight,
         "bias": stored,
-        "multiplier": np.array([m for m, _ in pairs], np.int64),
-        "shift": np.array([s for _, s in pairs], np.int64),
+        "multiplier": np.array([m for m, _ in pairs], np.int32),
+        "shift": np.array([s for _, s in pairs], np.int8),
     }
+
+
+def _bound(rows: Array, bias: Array, *, narrow: bool) -> int:
+    """Bound of every accumulator with its bias, as the kernels form it: uint8 levels minus 128."""
+    wide, axes = rows.astype(np.int64), tuple(range(1, rows.ndim))
+    moved = bias + (128 if narrow else 0) * wide.sum(axis=axes)
+    reach = (128 if narrow else 32768) * int(np.abs(wide).sum(axis=axes).max(initial=0))
+    return reach + int(np.abs(moved).max(initial=0))
 
 
 def conv(site: Sites) -> int:
@@ -131,8 +140,8 @@ def _matmul(site: Sites) -> int:
     bound = site.shape(0)[-1] << 30
     ratio = site.scale(0) * site.scale(1) / site.like.scale
     multiplier, shift = requant.fit(ratio, bound, requant.INT_LIMIT - (1 << 52))
-    tensors = {"multiplier": np.asarray(multiplier, np.int64), "shift": np.asarray(shift, np.int64)}
-    return site.emit("matmul", site.input(0), site.input(1), tensors=tensors)
+    ints = {"multiplier": (multiplier,), "shift": (shift,)}
+    return site.emit("matmul", site.input(0), site.input(1), ints=ints)
 
 
 def leaky(site: Sites) -> int:
@@ -144,13 +153,15 @@ def leaky(site: Sites) -> int:
 
 
 def gelu(site: Sites) -> int:
-    """x Phi(x) of every level, rounded half up."""
+    """x Phi(x) at 1025 knots, in 2^-8 of a level, rounded half up; straight lines between."""
     if site.node.attributes.get("approximate", "none") != "none":
         raise ModelError(f"{site.node.name}: the tanh form of Gelu has no integer form")
-    reals = [level * site.scale(0) for level in range(-32768, 32768)]
-    unit = site.like.scale
-    levels = [math.floor(0.5 * x * (1 + math.erf(x * math.sqrt(0.5))) / unit + 0.5) for x in reals]
-    return site.emit("table", site.input(0), tensors={"table": requant.to_int16(np.array(levels))})
+    reals = (64.0 * np.arange(KNOTS) - 32768.0) * site.scale(0)
+    knots = np.floor(functions.gelu(reals) / site.like.scale * 256.0 + 0.5)
+    limit = (1 << 24) - 1
+    return site.emit(
+        "curve", site.input(0), tensors={"knots": np.clip(knots, -limit, limit).astype(np.int32)}
+    )
 
 
 def softmax(site: Sites) -> int:
@@ -160,10 +171,11 @@ def softmax(site: Sites) -> int:
     if site.like.scale != 2.0**-15:
         raise ModelError(f"{site.node.name}: the output of Softmax has the scale 2^-15")
     scale = site.scale(0)
-    tables = {
-        name: np.array([math.floor(math.exp(-step * i * scale) * 2**30 + 0.5) for i in range(256)], np.int64)
-        for name, step in (("high", 256), ("low", 1))
-    }
+    steps = np.arange(256.0)
+    tables: dict[str, Array] = {}
+    for name, step in (("high", 256.0), ("low", 1.0)):
+        powers = functions.exp(-(step * steps) * scale)
+        tables[name] = np.floor(powers * 2.0**30 + 0.5).astype(np.int32)
     return site.emit("softmax", site.input(0), tensors=tables)
 
 
@@ -178,9 +190,9 @@ def layernorm(site: Sites) -> int:
     offsets = np.rint(np.ldexp(offset / site.like.scale, shift))
     if np.abs(offsets).max(initial=0) >= 2.0**61 or np.abs(gains).max() > 1 << 30:
         raise ModelError(f"{site.node.name}: scales too far apart")
-    epsilon = max(1, round(float(site.node.attributes["epsilon"]) * count**3 / scale**2))
+    epsilon = max(1, round(float(site.node.attributes["epsilon"]) * count**3 / (scale * scale)))
     ints = {"shift": (shift,), "epsilon": (epsilon,)}
-    tensors = {"gain": gains, "offset": offsets.astype(np.int64)}
+    tensors: dict[str, Array] = {"gain": gains.astype(np.int32), "offset": offsets.astype(np.int64)}
     return site.emit("layernorm", site.input(0), ints=ints, tensors=tensors)
 
 

@@ -1,30 +1,41 @@
-"""Every kernel against Python integers, which neither round nor overflow."""
+"""Both realisations of every instruction against Python integers, which neither round nor overflow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.integer import requant, shapes
+from board_runner.integer import exact, kernels, memory, opset, requant, shapes
 from board_runner.integer.dense import isqrt
-from board_runner.integer.kernels import prepare
+from board_runner.integer.engine import IntegerEngine
 from board_runner.integer.program import Instruction, Value
+from tests.integer.programs import LENGTH, every_op
 
 RNG = np.random.default_rng(7)
 
 
 def _run(step: Instruction, xs: Sequence[Array], *, zero: int = 0, out_zero: int = 0) -> Array:
+    """Both realisations, which must agree; constants get the types that the file has."""
+    op = opset.OPS[step.op]
+    step = replace(step, tensors={key: step.tensors[key].astype(kind) for key, kind in op.tensors.items()})
     inputs = [Value(dtype=x.dtype.name, shape=x.shape, zero=zero) for x in xs]
-    kind = shapes.TYPES.get(step.op, ("int16", "int16"))[1]
-    output = Value(dtype=kind, shape=shapes.infer(step, inputs), zero=out_zero)
-    y = prepare(step, inputs, output)(xs)
-    assert y.dtype == kind and y.shape == output.shape
-    return y
+    output = Value(dtype=op.result, shape=shapes.infer(step, inputs), zero=out_zero)
+    fast, plain = (
+        module.prepare(step, inputs, output)(xs, np.full(output.shape, 99, output.dtype))
+        for module in (kernels, exact)
+    )
+    assert fast.dtype == plain.dtype == op.result and fast.shape == plain.shape == output.shape
+    assert np.array_equal(fast, plain)
+    return np.asarray(fast)
 
 
 def _requant(acc: int, m: int, s: int) -> int:
@@ -134,8 +145,8 @@ def test_linear_and_matmul() -> None:
     wanted = [[[_requant(v + int(c), m, s) for v, c in zip(r, bias, strict=True)] for r in p] for p in acc]
     assert wanted == y.tolist()
 
-    tensors = {"multiplier": np.asarray(m), "shift": np.asarray(s)}
-    y = _run(Instruction(op="matmul", inputs=(0, 1), output=2, tensors=tensors), [a, np.stack([b, b])])
+    ints = {"multiplier": (m,), "shift": (s,)}
+    y = _run(Instruction(op="matmul", inputs=(0, 1), output=2, ints=ints), [a, np.stack([b, b])])
     assert [[[_requant(v, m, s) for v in r] for r in p] for p in acc] == y.tolist()
 
 
@@ -219,3 +230,40 @@ def test_layernorm_is_its_formula_and_near_the_real_one(spread: int) -> None:
         assert wanted == got
         real = np.array(d) * math.sqrt(n) / math.sqrt(v) * gain + offset
         assert np.abs(np.array(got) - np.clip(real / unit, -32768, 32767)).max() <= 1
+
+
+def test_a_curve_is_straight_between_its_knots() -> None:
+    """Every level, against fractions; at the knots the curve is the knot."""
+    knots = RNG.integers(-(1 << 23), 1 << 23, 1025)
+    x = np.arange(-32768, 32768).astype(np.int16)
+    y = _run(Instruction(op="curve", inputs=(0,), output=1, tensors={"knots": knots}), [x])
+
+    for level in range(-32768, 32768, 11):
+        place, part = divmod(level + 32768, 64)
+        between = Fraction(int(knots[place]) * (64 - part) + int(knots[place + 1]) * part, 64 * 256)
+        assert max(-32768, min(32767, math.floor(between + Fraction(1, 2)))) == y[level + 32768]
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+@pytest.mark.parametrize("pads", [((0, 0, 3), (0, 0, 5)), ((0, 2, 0), (0, 1, 0)), ((0, 1, 2), (0, 0, 1))])
+def test_padding_is_that_of_numpy(mode: int, pads: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """On one axis, the last or another, and on two."""
+    x = RNG.integers(-32768, 32768, (1, 4, 6)).astype(np.int16)
+    ints = {"mode": (mode,), "begins": pads[0], "ends": pads[1]}
+    y = _run(Instruction(op="pad", inputs=(0,), output=1, ints=ints), [x])
+
+    widths = list(zip(*pads, strict=True))
+    wanted = np.pad(x, widths, mode="reflect") if mode else np.pad(x, widths)
+    assert np.array_equal(wanted, y)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1 << 30), gain=st.floats(1e-3, 1e4))
+def test_both_realisations_agree_on_whole_programs(seed: int, gain: float) -> None:
+    """Random constants and inputs, saturating ones too: the same int16 everywhere, in one arena or not."""
+    program = every_op(seed)
+    clip = {"x": (gain * np.random.default_rng(seed).standard_normal((1, 2, LENGTH))).astype(np.float32)}
+    fast = IntegerEngine(program, plan=memory.plan(program)).run_raw(clip)
+    plain = IntegerEngine(program, prepare=exact.prepare).run_raw(clip)
+
+    assert all(np.array_equal(fast[name], plain[name]) for name in fast)

@@ -1,0 +1,113 @@
+"""The constants of instructions, checked against the bounds of `docs/arithmetic.md`; for every realisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from board_runner.contract import Array
+from board_runner.errors import ModelError
+from board_runner.integer import opset
+from board_runner.integer.program import Instruction
+from board_runner.integer.requant import FLOAT_LIMIT, INT_LIMIT, MAX_MULTIPLIER, MAX_SHIFT
+
+MAX_BIAS = 1 << 52
+MAX_SOFTMAX = 1 << 20
+MAX_NORM = 1024
+SYMMETRIC = {"int8": 127, "int16": 32767}
+
+
+def tensor(instruction: Instruction, name: str, dtype: str, shape: tuple[int, ...]) -> Array:
+    """Constant `name`; raises ModelError where its type or shape is another."""
+    value = instruction.tensors.get(name)
+    if value is None or value.dtype != dtype or value.shape != shape:
+        raise ModelError(f"instruction {instruction.op!r} wants {name} as {dtype}{list(shape)}")
+    return value
+
+
+def integer(instruction: Instruction, name: str, low: int, high: int) -> tuple[int, ...]:
+    """Constant `name`: integers from `low` to `high`, as many as the instruction has; raises ModelError."""
+    values = instruction.ints.get(name, ())
+    if len(values) != opset.OPS[instruction.op].ints[name]:
+        raise ModelError(f"instruction {instruction.op!r} lacks {name}")
+    if not all(low <= value <= high for value in values):
+        raise ModelError(f"instruction {instruction.op!r} wants {name} within {low}..{high}")
+    return values
+
+
+def rescale(instruction: Instruction) -> list[tuple[int, int]]:
+    """Pairs of multiplier and shift."""
+    multipliers = integer(instruction, "multiplier", 0, MAX_MULTIPLIER)
+    shifts = integer(instruction, "shift", 1, MAX_SHIFT)
+    return list(zip(multipliers, shifts, strict=True))
+
+
+def sum_constants(instruction: Instruction) -> tuple[int, int, int]:
+    """M0, M1 and s of an addition, whose sums stay below 2^53."""
+    m, n = integer(instruction, "multiplier", 0, MAX_MULTIPLIER)
+    (s,) = integer(instruction, "shift", 1, MAX_SHIFT)
+    if 32768 * (m + n) + (1 << (s - 1)) >= FLOAT_LIMIT:
+        raise ModelError("an addition whose sums pass 2^53")
+    return m, n, s
+
+
+def channels(instruction: Instruction, *, axis: int) -> tuple[Array, Array]:
+    """Weight and int64 bias, one bias for every index of `axis`; multiplier and shift are checked with them.
+
+    Weights are symmetric: the most negative level does not occur, so that two int16 products fit 32 bits.
+    """
+    dtype = opset.OPS[instruction.op].tensors["weight"]
+    weight = instruction.tensors["weight"]
+    tensor(instruction, "weight", dtype, weight.shape)
+    count = weight.shape[axis : axis + 1]
+    bias = tensor(instruction, "bias", "int64", count)
+    tensor(instruction, "multiplier", "int32", count)
+    tensor(instruction, "shift", "int8", count)
+    if weight.size and weight.min() < -SYMMETRIC[dtype]:
+        raise ModelError(f"a weight below -{SYMMETRIC[dtype]}")
+    if bias.size and not -MAX_BIAS < bias.min() <= bias.max() < MAX_BIAS:
+        raise ModelError("a bias that passes 2^52")
+    return weight, bias
+
+
+def reach(instruction: Instruction, *, axis: int, magnitude: int) -> int:
+    """Bound of the sums of products with inputs up to `magnitude`; raises ModelError where it passes 2^53."""
+    wide = np.abs(instruction.tensors["weight"].astype(np.int64))
+    others = tuple(a for a in range(wide.ndim) if a != axis)
+    bound = magnitude * int(wide.sum(axis=others).max(initial=0))
+    if bound >= FLOAT_LIMIT:
+        raise ModelError("sums of products that pass 2^53")
+    return bound
+
+
+def inner(shape: tuple[int, ...]) -> int:
+    """The number of products in each sum of a matrix product; raises ModelError where sums pass 2^53."""
+    if shape[-1] << 30 >= FLOAT_LIMIT:
+        raise ModelError("a matrix product whose sums pass 2^53")
+    return shape[-1]
+
+
+def powers(instruction: Instruction, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """The two tables of a softmax, 30 bits each, the first entry 1."""
+    tables = tensor(instruction, "high", "int32", (256,)), tensor(instruction, "low", "int32", (256,))
+    if any(part.min() < 0 or part.max() > 1 << 30 or part[0] != 1 << 30 for part in tables):
+        raise ModelError("a table of softmax out of bounds")
+    if shape == () or not 0 < shape[-1] < MAX_SOFTMAX:
+        raise ModelError("softmax over an axis that is empty or longer than 2^20")
+    return tables
+
+
+def affine(instruction: Instruction, shape: tuple[int, ...]) -> tuple[Array, Array, int, int]:
+    """Gain, offset, shift and epsilon of a layer normalisation over the last axis of `shape`."""
+    count = shape[-1] if shape else 0
+    if not 0 < count <= MAX_NORM:
+        raise ModelError(f"layer normalisation over {count} elements, not 1 to {MAX_NORM}")
+    gain = tensor(instruction, "gain", "int32", (count,))
+    offset = tensor(instruction, "offset", "int64", (count,))
+    (shift,) = integer(instruction, "shift", 1, 60)
+    (epsilon,) = integer(instruction, "epsilon", 1, INT_LIMIT)
+    sane = -(1 << 30) <= gain.min() and gain.max() <= 1 << 30
+    sane = sane and -(1 << 61) < offset.min() and offset.max() < 1 << 61
+    # sum(d d) is below n^3 2^30, since a variance of int16 is at most 2^30.
+    if not sane or (count**3 << 30) + epsilon >= INT_LIMIT:
+        raise ModelError("constants of a layer normalisation out of bounds")
+    return gain, offset, shift, epsilon

@@ -1,0 +1,108 @@
+"""A small program that has every instruction once at least."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from board_runner.contract import Array, InputContract, TensorSpec
+from board_runner.integer import image, opset, shapes
+from board_runner.integer.program import Instruction, Program, Value
+
+HALF = {"multiplier": (1 << 20,), "shift": (21,)}
+LENGTH = 12
+
+
+class Build:
+    """A program as it grows: every step reads values by number and gives the next one."""
+
+    def __init__(self) -> None:
+        self.values = [Value(dtype="float32", shape=(1, 2, LENGTH))]
+        self.steps: list[Instruction] = []
+
+    def add(
+        self,
+        op: str,
+        *inputs: int,
+        ints: Mapping[str, tuple[int, ...]] | None = None,
+        tensors: Mapping[str, Array] | None = None,
+        zero: int = 0,
+    ) -> int:
+        """Append a step; gives its value."""
+        step = Instruction(
+            op=op,
+            inputs=inputs,
+            output=len(self.values),
+            ints=ints or {},
+            tensors=tensors or {},
+            name=f"{op}/{len(self.values)}",
+        )
+        shape = shapes.infer(step, [self.values[i] for i in inputs])
+        self.values.append(Value(dtype=opset.OPS[op].result, shape=shape, scale=0.0078125, zero=zero))
+        self.steps.append(step)
+        return step.output
+
+
+def channels(weight: Array, *, axis: int) -> dict[str, Array]:
+    """A weight with a bias, multiplier and shift for every index of `axis`."""
+    count = weight.shape[axis]
+    return {
+        "weight": weight,
+        "bias": np.arange(count, dtype=np.int64) * 7 - 5,
+        "multiplier": np.full(count, 1 << 18, np.int32) + np.arange(count, dtype=np.int32),
+        "shift": np.full(count, 22, np.int8),
+    }
+
+
+def every_op(seed: int = 0) -> Program:
+    """Quantise, convolve both ways, normalise, attend and put together again."""
+    rng = np.random.default_rng(seed)
+    build = Build()
+    conv = {"stride": (1,), "dilation": (1,), "group": (1,), "pads": (1, 1)}
+    wide = build.add("quantize", 0)
+    narrow = build.add("narrow", wide, ints=HALF, zero=9)
+    w8 = rng.integers(-127, 128, (4, 2, 3)).astype(np.int8)
+    eight = build.add("conv8", narrow, ints=conv, tensors=channels(w8, axis=0))
+    w16 = rng.integers(-300, 300, (4, 1, 3)).astype(np.int16)
+    grouped = {"stride": (1,), "dilation": (2,), "group": (4,), "pads": (2, 2)}
+    deep = build.add("conv16", eight, ints=grouped, tensors=channels(w16, axis=0))
+    slope = {"multiplier": (1 << 20, 1 << 18), "shift": (20, 21)}
+    bent = build.add("leaky", deep, ints=slope)
+    both = build.add("add", bent, eight, ints={"multiplier": (1 << 19, 1 << 20), "shift": (20,)})
+    padded = build.add("pad", both, ints={"mode": (1,), "begins": (0, 0, 3), "ends": (0, 0, 2)})
+    zeros = build.add("pad", padded, ints={"mode": (0,), "begins": (0, 0, 1), "ends": (0, 0, 0)})
+    turned = build.add("transpose", zeros, ints={"perm": (0, 2, 1)})
+    norm: dict[str, Array] = {
+        "gain": rng.integers(-(1 << 29), 1 << 29, 4).astype(np.int32),
+        "offset": rng.integers(-(1 << 40), 1 << 40, 4),
+    }
+    even = build.add("layernorm", turned, ints={"shift": (46,), "epsilon": (1,)}, tensors=norm)
+    knots = (np.linspace(-1, 1, 1025) ** 3 * 32767 * 256).astype(np.int32)
+    curved = build.add("curve", even, tensors={"knots": knots})
+    w = rng.integers(-300, 300, (4, 6)).astype(np.int16)
+    mixed = build.add("linear", curved, tensors=channels(w, axis=1))
+    half = build.add("scale", mixed, ints=HALF)
+    back = build.add("transpose", half, ints={"perm": (0, 2, 1)})
+    product = build.add("matmul", half, back, ints={"multiplier": (1 << 10,), "shift": (24,)})
+    fall = np.floor(np.exp(-np.arange(256) / 64.0) * 2**30).astype(np.int32)
+    steep = np.where(np.arange(256) == 0, 1 << 30, 0).astype(np.int32)
+    soft = build.add("softmax", product, tensors={"high": steep, "low": fall})
+    mix = build.add("matmul", soft, half, ints={"multiplier": (1 << 16,), "shift": (31,)})
+    stored = build.add("constant", tensors={"data": rng.integers(-99, 99, (1, 1, 6)).astype(np.int16)})
+    joined = build.add("concat", stored, mix, ints={"axis": (1,)})
+    first = build.add("take", joined, ints={"axis": (1,), "index": (1,)})
+    last = build.add("reshape", first, ints={"shape": (6,)})
+    return Program(
+        values=tuple(build.values),
+        instructions=tuple(build.steps),
+        inputs=(("x", 0),),
+        outputs=(("y", last), ("all", joined)),
+    )
+
+
+def packed(program: Program) -> bytes:
+    """The program as a file."""
+    spec = TensorSpec(name="x", dtype="float32", shape=(1, 2, LENGTH))
+    contract = InputContract(model="eat", sample_rate_hz=22050, inputs=(spec,), outputs=())
+    return image.pack("pcupid", contract, program)
