@@ -123,13 +123,11 @@ def _spec(program: Program, name: str, value: int) -> TensorSpec:
 def _steps(program: Program, prepare: Prepare) -> list[_Step]:
     """Kernels in order, each with the values that nobody needs after it."""
     spans = memory.lives(program)
-    if any(program.values[v].dtype != "int16" for _, v in program.outputs):
-        raise ModelError("an output that is not int16")
+    shapes.check(program)
     steps = []
     for number, step in enumerate(program.instructions):
         inputs, output = [program.values[v] for v in step.inputs], program.values[step.output]
         try:
-            shapes.check(step, inputs, output)
             kernel = prepare(step, inputs, output)
         except ModelError as e:
             raise ModelError(f"instruction {number} ({step.name or step.op}): {e}", hint=e.hint) from e

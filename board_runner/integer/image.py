@@ -11,7 +11,7 @@ from pathlib import Path
 
 from board_runner.contract import InputContract
 from board_runner.errors import ModelError
-from board_runner.integer import container, decode, encode, memory
+from board_runner.integer import container, decode, encode, memory, shapes
 from board_runner.integer.memory import Plan
 from board_runner.integer.program import Program
 
@@ -52,6 +52,7 @@ def unpack(blob: bytes) -> Image:
     arena_bytes, sections = container.split(blob)
     info = container.read_info(sections["INFO"])
     program, plan = decode.program(sections, arena_bytes=arena_bytes)
+    shapes.check(program)
     memory.check(program, plan)
     try:
         contract = InputContract.from_json(info["contract"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from board_runner.errors import ModelError
 from board_runner.integer.opset import OPS
-from board_runner.integer.program import Instruction, Value
+from board_runner.integer.program import Instruction, Program, Value
 from board_runner.integer.records import MAX_RANK
 
 Shape = tuple[int, ...]
@@ -126,16 +126,21 @@ def infer(instruction: Instruction, inputs: Sequence[Value]) -> Shape:
     return shape
 
 
-def check(instruction: Instruction, inputs: Sequence[Value], output: Value) -> None:
-    """Raise ModelError unless `output` is what the instruction gives."""
-    shape = infer(instruction, inputs)
-    need(shape == output.shape, f"{list(shape)} as the output of {instruction.op}, not {list(output.shape)}")
-    need(
-        output.dtype == OPS[instruction.op].result, f"another type than {output.dtype} from {instruction.op}"
-    )
+def check(program: Program) -> None:
+    """Raise ModelError unless every instruction gives the type and shape that its output has."""
+    for number, step in enumerate(program.instructions):
+        output = program.values[step.output]
+        try:
+            shape = infer(step, [program.values[value] for value in step.inputs])
+            need(shape == output.shape, f"{list(shape)} as its output, not {list(output.shape)}")
+            need(output.dtype == OPS[step.op].result, f"{OPS[step.op].result} as its output")
+        except ModelError as e:
+            raise ModelError(f"instruction {number} ({step.name or step.op}): {e}", hint=e.hint) from e
+    if any(program.values[value].dtype != "int16" for _, value in program.outputs):
+        raise ModelError("an output that is not int16")
 
 
 def need(condition: object, what: str) -> None:
     """Raise ModelError unless `condition`."""
     if not condition:
-        raise ModelError(f"the program needs {what}")
+        raise ModelError(f"needs {what}")
