@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 LOCK = .ci/requirements.txt
 SCRIPTS = toolchain_wrappers/standin/tree/SGS_IPU_Toolchain/Scripts
 
-.PHONY: demo test lint bench export-tools clean
+.PHONY: demo test lint bench fuzz export-tools clean
 
 demo: $(VENV)/.ready
 	$(BIN)/deploy demo --out demo
@@ -21,6 +21,11 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/bench_float_engine.py
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/bench/bench_integer_engine.py
+
+# Damaged eat.img files, a million of them: about twenty minutes on two cores.
+fuzz: $(VENV)/.dev
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_image.py
 
 # PyTorch and the ONNX tools, for `deploy export` and its tests; about 200 MB.
 export-tools: $(VENV)/.dev

@@ -10,7 +10,6 @@ from board_runner.integer import opset
 from board_runner.integer.program import Instruction
 from board_runner.integer.requant import FLOAT_LIMIT, INT_LIMIT, MAX_MULTIPLIER, MAX_SHIFT
 
-MAX_BIAS = 1 << 52
 MAX_SOFTMAX = 1 << 20
 MAX_NORM = 1024
 SYMMETRIC = {"int8": 127, "int16": 32767}
@@ -50,8 +49,8 @@ def sum_constants(instruction: Instruction) -> tuple[int, int, int]:
     return m, n, s
 
 
-def channels(instruction: Instruction, *, axis: int) -> tuple[Array, Array]:
-    """Weight and int64 bias, one bias for every index of `axis`; multiplier and shift are checked with them.
+def channels(instruction: Instruction, *, axis: int) -> Array:
+    """The weight; multiplier, shift and offset are there for every index of `axis`.
 
     Weights are symmetric: the most negative level does not occur, so that two int16 products fit 32 bits.
     """
@@ -59,14 +58,14 @@ def channels(instruction: Instruction, *, axis: int) -> tuple[Array, Array]:
     weight = instruction.tensors["weight"]
     tensor(instruction, "weight", dtype, weight.shape)
     count = weight.shape[axis : axis + 1]
-    bias = tensor(instruction, "bias", "int64", count)
+    offset = tensor(instruction, "offset", "int64", count)
     tensor(instruction, "multiplier", "int32", count)
     tensor(instruction, "shift", "int8", count)
     if weight.size and weight.min() < -SYMMETRIC[dtype]:
         raise ModelError(f"a weight below -{SYMMETRIC[dtype]}")
-    if bias.size and not -MAX_BIAS < bias.min() <= bias.max() < MAX_BIAS:
-        raise ModelError("a bias that passes 2^52")
-    return weight, bias
+    if offset.size and not -INT_LIMIT < offset.min() <= offset.max() < INT_LIMIT:
+        raise ModelError("an offset that passes 2^62")
+    return weight
 
 
 def reach(instruction: Instruction, *, axis: int, magnitude: int) -> int:

@@ -20,20 +20,18 @@ TILE_ELEMENTS = 1 << 18
 
 
 def conv(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """(1, C, L) -> (1, M, L') int16. The stored bias holds -zero * sum(w) already."""
-    weight, bias = constants.channels(instruction, axis=0)
+    """(1, C, L) -> (1, M, L') int16. The stored offset holds bias and zero point already."""
+    weight = constants.channels(instruction, axis=0)
     narrow = instruction.op == "conv8"
     centre = 128 if narrow else 0
-    sums = weight.astype(np.int64).sum(axis=(1, 2))
     reach = constants.reach(instruction, axis=0, magnitude=128 if narrow else 32768)
     kind = np.float32 if reach < 1 << 24 else np.float64
-    moved = bias + centre * sums
-    finish = requant.finisher(
-        moved.reshape(-1, 1),
-        instruction.tensors["multiplier"].reshape(-1, 1),
-        instruction.tensors["shift"].reshape(-1, 1),
-        bound=reach + int(np.abs(moved).max(initial=0)),
+    multiplier, shift, offset = (
+        instruction.tensors[name].astype(np.int64).reshape(-1, 1)
+        for name in ("multiplier", "shift", "offset")
     )
+    moved = offset + multiplier * (centre * weight.astype(np.int64).sum(axis=(1, 2))).reshape(-1, 1)
+    finish = requant.finisher(multiplier, shift, moved, reach=reach)
     kernel = weight.astype(kind)
     pads, zero = instruction.ints["pads"], inputs[0].zero
 

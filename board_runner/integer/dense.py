@@ -12,13 +12,11 @@ from board_runner.integer.program import Instruction, Kernel, Value
 
 
 def linear(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """(..., K) int16 by (K, N) int16 plus int64 bias -> (..., N) int16."""
-    weight, bias = constants.channels(instruction, axis=1)
+    """(..., K) int16 by (K, N) int16 -> (..., N) int16."""
+    weight = constants.channels(instruction, axis=1)
     finish = requant.finisher(
-        bias,
-        instruction.tensors["multiplier"],
-        instruction.tensors["shift"],
-        bound=constants.reach(instruction, axis=1, magnitude=32768) + int(np.abs(bias).max(initial=0)),
+        *(instruction.tensors[name].astype(np.int64) for name in ("multiplier", "shift", "offset")),
+        reach=constants.reach(instruction, axis=1, magnitude=32768),
     )
     kernel = weight.astype(np.float64)
 
@@ -33,10 +31,8 @@ def matmul(instruction: Instruction, inputs: Sequence[Value], output: Value) -> 
     """(..., M, K) int16 by (..., K, N) int16 -> (..., M, N) int16."""
     ((multiplier, shift),) = constants.rescale(instruction)
     finish = requant.finisher(
-        np.zeros((), np.int64),
-        np.asarray(multiplier, np.int64),
-        np.asarray(shift, np.int64),
-        bound=constants.inner(inputs[0].shape) << 30,
+        *(np.asarray(number, np.int64) for number in (multiplier, shift, 1 << (shift - 1))),
+        reach=constants.inner(inputs[0].shape) << 30,
     )
 
     def run(xs: Sequence[Array], out: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,14 +66,20 @@ class IntegerEngine:
 
         Raises ModelError for inputs not the model's.
         """
-        values, reals = self._values(inputs), {}
+        return {
+            step.name: real(self.program.values[step.output], levels)
+            for step, levels in self.trace(inputs)
+            if step.name
+        }
+
+    def trace(self, inputs: Tensors) -> Iterator[tuple[Instruction, Array]]:
+        """Every instruction with the levels it gives, which are good until the next one is asked for."""
+        values = self._values(inputs)
         for step, instruction in zip(self._steps, self.program.instructions, strict=True):
             self._run(step, values)
-            if instruction.name:
-                reals[instruction.name] = real(self.program.values[step.output], values[step.output])
+            yield instruction, values[step.output]
             for value in step.finished:
                 del values[value]
-        return reals
 
     def _run(self, step: _Step, values: dict[int, Array]) -> None:
         out = self._place(step.output)

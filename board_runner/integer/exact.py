@@ -31,6 +31,13 @@ def prepare(instruction: Instruction, inputs: Sequence[Value], output: Value) ->
     return run
 
 
+def _channels(acc: Array, step: Instruction, *, axis: int) -> Array:
+    """sat16((a M + offset) >> s), constants along `axis` of the two of `acc`'s last axes."""
+    shape = (-1, 1) if axis == 0 else (-1,)
+    m, s, o = (step.tensors[k].astype(np.int64).reshape(shape) for k in ("multiplier", "shift", "offset"))
+    return _sat16((acc * m + o) >> s)
+
+
 def _rescaled(acc: Array, multiplier: Array | int, shift: Array | int) -> Array:
     """R(a; M, s) = (a M + 2^(s-1)) >> s."""
     half = np.left_shift(np.int64(1), np.asarray(shift, np.int64) - 1)
@@ -54,7 +61,7 @@ def _narrow(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], out
 
 
 def _conv(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
-    weight, bias = constants.channels(step, axis=0)
+    weight = constants.channels(step, axis=0)
     (stride,), (dilation,), (group,) = (step.ints[k] for k in ("stride", "dilation", "group"))
     rows, depth, taps = weight.shape
     begin, end = step.ints["pads"]
@@ -66,14 +73,12 @@ def _conv(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], outpu
         first = tap * dilation
         columns = x[:, first : first + (output.shape[2] - 1) * stride + 1 : stride]
         acc += w[:, :, :, tap] @ columns.reshape(group, depth, -1)
-    total = acc.reshape(rows, -1) + bias[:, None]
-    return _sat16(_rescaled(total, step.tensors["multiplier"][:, None], step.tensors["shift"][:, None]))
+    return _channels(acc.reshape(rows, -1), step, axis=0)
 
 
 def _linear(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
-    weight, bias = constants.channels(step, axis=1)
-    total = xs[0] @ weight.astype(np.int64) + bias
-    return _sat16(_rescaled(total, step.tensors["multiplier"], step.tensors["shift"]))
+    weight = constants.channels(step, axis=1)
+    return _channels(xs[0] @ weight.astype(np.int64), step, axis=1)
 
 
 def _matmul(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:

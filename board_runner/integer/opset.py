@@ -23,7 +23,7 @@ class Op:
 
 _RESCALE = {"multiplier": 1, "shift": 1}
 _CONV = {"stride": 1, "dilation": 1, "group": 1, "pads": 2}
-_CHANNELS = {"bias": "int64", "multiplier": "int32", "shift": "int8"}
+_CHANNELS = {"offset": "int64", "multiplier": "int32", "shift": "int8"}
 
 OPS: Mapping[str, Op] = {
     "quantize": Op(code=1, source="float32"),

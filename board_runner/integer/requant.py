@@ -1,8 +1,9 @@
-"""From an accumulator to the next scale: `(a * M + 2^(s-1)) >> s`, rounding half up, in floats or integers.
+"""From an accumulator to the next scale: `(a * M + offset) >> s`, in floats or integers.
 
-M is below 2^31, s from 1 to 52, and with the accumulator's bound A the sum stays below 2^53 where the
-float64 path is taken, below 2^62 otherwise. Scaling by a power of two and flooring are exact in float64,
-so both paths give the bits of the integer formula. Proofs are in `docs/arithmetic.md`.
+The offset is 2^(s-1), which rounds half up, or that and a bias in units of 2^-s of a level. M is below
+2^31, s from 1 to 52, and with the accumulator's bound A the sum stays below 2^53 where the float64 path is
+taken, below 2^62 otherwise. Scaling by a power of two and flooring are exact in float64, so both paths give
+the bits of the integer formula. Proofs are in `docs/arithmetic.md`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MAX_SHIFT = 52
 INT16 = (-32768, 32767)
 
 Finish = Callable[[Array, Array], None]
-"""Accumulators without bias, and where the int16 levels go."""
+"""Accumulators, and where the int16 levels go."""
 
 
 def fit(ratio: float, bound: int, limit: int = INT_LIMIT) -> tuple[int, int]:
@@ -39,47 +40,47 @@ def fit(ratio: float, bound: int, limit: int = INT_LIMIT) -> tuple[int, int]:
     raise ModelError(f"scales too far apart: a ratio of {ratio:g} over accumulators up to {bound}")
 
 
-def fits_float(bound: int, multipliers: Array, shifts: Array) -> bool:
+def fits_float(reach: int, multipliers: Array, offsets: Array) -> bool:
     """Whether every product and sum of this requantisation is below 2^53."""
-    return all(
-        bound * int(m) + (1 << (int(s) - 1)) < FLOAT_LIMIT
-        for m, s in zip(multipliers.ravel(), shifts.ravel(), strict=True)
-    )
+    return _largest(reach, multipliers, offsets) < FLOAT_LIMIT
 
 
-def by_int(acc: Array, multiplier: Array, shift: Array) -> Array:
-    """int64 accumulators -> int64 levels."""
-    half = np.left_shift(np.int64(1), shift - 1)
+def _largest(reach: int, multipliers: Array, offsets: Array) -> int:
+    pairs = zip(np.abs(multipliers).ravel(), np.abs(offsets).ravel(), strict=True)
+    return max((reach * int(m) + int(o) for m, o in pairs), default=0)
+
+
+def by_int(acc: Array, multiplier: Array, shift: Array, offset: Array | None = None) -> Array:
+    """int64 accumulators -> int64 levels; the offset is 2^(s-1) where none is given."""
+    half = np.left_shift(np.int64(1), shift - 1) if offset is None else offset
     return np.asarray((acc * multiplier + half) >> shift)
 
 
-def by_float(acc: Array, multiplier: Array, shift: Array) -> Array:
+def by_float(acc: Array, multiplier: Array, shift: Array, offset: Array | None = None) -> Array:
     """Float accumulators that hold integers -> float64 levels, the same numbers as `by_int`."""
     levels = np.multiply(acc, multiplier.astype(np.float64), dtype=np.float64)
-    levels += np.ldexp(0.5, shift)
+    levels += np.ldexp(0.5, shift) if offset is None else offset.astype(np.float64)
     levels *= np.ldexp(1.0, -shift)
     return np.asarray(np.floor(levels, out=levels))
 
 
-def finisher(bias: Array, multiplier: Array, shift: Array, *, bound: int) -> Finish:
-    """How accumulators below `bound`, bias included, become int16; constants broadcast against them.
+def finisher(multiplier: Array, shift: Array, offset: Array, *, reach: int) -> Finish:
+    """How accumulators up to `reach` become int16: (a M + offset) >> s; constants broadcast against them.
 
     Raises ModelError for constants out of bounds.
     """
     m, s = multiplier.astype(np.int64), shift.astype(np.int64)
     if not (((m >= 0) & (m <= MAX_MULTIPLIER)).all() and ((s >= 1) & (s <= MAX_SHIFT)).all()):
         raise ModelError("a multiplier or shift out of bounds")
-    if bound * int(m.max(initial=0)) + (1 << (MAX_SHIFT - 1)) >= INT_LIMIT:
+    if _largest(reach, m, offset) >= INT_LIMIT:
         raise ModelError("a requantisation that passes 2^62")
-    if not fits_float(bound, m, s):
-        return lambda acc, out: saturate(by_int(acc.astype(np.int64) + bias, m, s), out)
-    factor = m.astype(np.float64)
-    offset = bias.astype(np.float64) * factor + np.ldexp(0.5, s)
-    unit = np.ldexp(1.0, -s)
+    if not fits_float(reach, m, offset):
+        return lambda acc, out: saturate(by_int(acc.astype(np.int64), m, s, offset), out)
+    factor, addend, unit = m.astype(np.float64), offset.astype(np.float64), np.ldexp(1.0, -s)
 
     def run(acc: Array, out: Array) -> None:
         levels = np.multiply(acc, factor, dtype=np.float64)
-        levels += offset
+        levels += addend
         levels *= unit
         saturate(np.floor(levels, out=levels), out)
 

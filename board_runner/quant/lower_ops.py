@@ -69,33 +69,32 @@ def elementwise(*ratios: float) -> dict[str, tuple[int, ...]]:
 def _product(
     site: Sites, weight: Array, scale: Array, bias: Array | None, *, rows: Array
 ) -> dict[str, Array]:
-    """Bias, multipliers and shifts of a convolution or linear layer; `rows` is the weight, channels first."""
+    """Multipliers, shifts and offsets of a convolution or linear layer; `rows` is the weight, channels first.
+
+    offset = bias / scale of the output * 2^s, rounded, + 2^(s-1) - zero * sum(w) * M: the bias keeps s bits
+    below a level, where a bias in units of the accumulator would be as coarse as that is.
+    """
     source = site.work.values[site.input(0)]
     narrow = source.dtype == "uint8"
     unit = source.scale * np.broadcast_to(scale, rows.shape[:1]).astype(np.float64)
     real = np.zeros(rows.shape[0]) if bias is None else bias.astype(np.float64)
-    levels = np.rint(real / unit)
-    if np.abs(levels).max(initial=0) >= 1 << 50:
-        raise ModelError(f"{site.node.name}: a bias of 2^50 levels")
-    sums = rows.astype(np.int64).sum(axis=tuple(range(1, rows.ndim)))
-    stored = levels.astype(np.int64) - source.zero * sums
-    bound = _bound(rows, stored, narrow=narrow)
+    wide = rows.astype(np.int64)
+    axes = tuple(range(1, rows.ndim))
+    sums = wide.sum(axis=axes)
+    reach = (128 if narrow else 32768) * int(np.abs(wide).sum(axis=axes).max(initial=0))
+    # The largest sum with its bias, as the kernels form it: from uint8 levels minus 128.
+    bound = reach + int(np.ceil(np.abs(real / unit)).max(initial=0)) + 256 * int(np.abs(sums).max(initial=0))
     limit = requant.FLOAT_LIMIT if narrow else requant.INT_LIMIT - (1 << 52)
     pairs = [requant.fit(float(u) / site.like.scale, bound, limit) for u in unit]
+    multiplier, shift = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
+    halves = np.left_shift(np.int64(1), shift - 1)
+    offset = np.rint(np.ldexp(real / site.like.scale, shift)).astype(np.int64) + halves
     return {
         "weight": weight,
-        "bias": stored,
-        "multiplier": np.array([m for m, _ in pairs], np.int32),
-        "shift": np.array([s for _, s in pairs], np.int8),
+        "offset": offset - source.zero * sums * multiplier,
+        "multiplier": multiplier.astype(np.int32),
+        "shift": shift.astype(np.int8),
     }
-
-
-def _bound(rows: Array, bias: Array, *, narrow: bool) -> int:
-    """Bound of every accumulator with its bias, as the kernels form it: uint8 levels minus 128."""
-    wide, axes = rows.astype(np.int64), tuple(range(1, rows.ndim))
-    moved = bias + (128 if narrow else 0) * wide.sum(axis=axes)
-    reach = (128 if narrow else 32768) * int(np.abs(wide).sum(axis=axes).max(initial=0))
-    return reach + int(np.abs(moved).max(initial=0))
 
 
 def conv(site: Sites) -> int:

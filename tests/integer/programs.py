@@ -45,11 +45,11 @@ class Build:
 
 
 def channels(weight: Array, *, axis: int) -> dict[str, Array]:
-    """A weight with a bias, multiplier and shift for every index of `axis`."""
+    """A weight with a multiplier, shift and offset for every index of `axis`."""
     count = weight.shape[axis]
     return {
         "weight": weight,
-        "bias": np.arange(count, dtype=np.int64) * 7 - 5,
+        "offset": (1 << 21) + (np.arange(count, dtype=np.int64) * 7 - 5) * 262144,
         "multiplier": np.full(count, 1 << 18, np.int32) + np.arange(count, dtype=np.int32),
         "shift": np.full(count, 22, np.int8),
     }

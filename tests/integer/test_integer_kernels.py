@@ -92,7 +92,7 @@ def test_convolutions(
     m, s = [p for p, _ in pairs], [q for _, q in pairs]
     tensors: dict[str, Array] = {
         "weight": weight,
-        "bias": bias,
+        "offset": np.array([1 << (t - 1) for t in s]) + bias * np.array(m),
         "multiplier": np.array(m),
         "shift": np.array(s),
     }
@@ -117,7 +117,7 @@ def test_a_long_convolution_is_the_same_in_tiles() -> None:
     weight = RNG.integers(-127, 128, (4, 64, 3)).astype(np.int8)
     tensors: dict[str, Array] = {
         "weight": weight,
-        "bias": np.zeros(4, np.int64),
+        "offset": np.full(4, 1 << 23),
         "multiplier": np.full(4, 1 << 20),
         "shift": np.full(4, 24),
     }
@@ -137,7 +137,7 @@ def test_linear_and_matmul() -> None:
     acc = (a.astype(object) @ b.astype(object)).tolist()
     tensors: dict[str, Array] = {
         "weight": b,
-        "bias": bias,
+        "offset": (1 << (s - 1)) + bias * m,
         "multiplier": np.full(4, m),
         "shift": np.full(4, s),
     }
