@@ -52,7 +52,7 @@ def _run(
     rows, depth, taps = kernel.shape
     length = out.shape[1]
     depthwise = depth == 1 and rows == group
-    step = max(256, TILE_ELEMENTS // max(1, group * depth * taps))
+    step = max(1, TILE_ELEMENTS // max(1, group * depth * taps))
     for start in range(0, length, step):
         count = min(step, length - start)
         first = start * stride

@@ -19,6 +19,10 @@ from board_runner.integer.shapes import MAX_ELEMENTS
 MAX_INSTRUCTIONS = 4096
 """A runner may expand an instruction into a table of 128 KiB; this bounds them together."""
 
+MAX_RECORDS = {"VALU": 2 * MAX_INSTRUCTIONS, "TENS": 4 * MAX_INSTRUCTIONS, "CODE": MAX_INSTRUCTIONS}
+MAX_RECORDS |= {"LIST": 1 << 20, "PORT": 1024}
+MAX_NAME_BYTES = 1024
+
 
 def program(sections: Mapping[str, bytes], *, arena_bytes: int) -> tuple[Program, Plan]:
     """Raises ModelError for an entry that points outside or breaks a bound."""
@@ -45,8 +49,7 @@ class _Reader:
         self._list = [int(number) for number in _table(sections, "LIST", np.dtype("<i8"))]
         self._ports = _table(sections, "PORT", records.PORT)
         self._unused = set(range(len(self._tensors)))
-        if len(self._code) > MAX_INSTRUCTIONS:
-            raise ModelError(f"an image of {len(self._code)} instructions; at most {MAX_INSTRUCTIONS}")
+        self._next = 0
         self._check_extents()
 
     def _check_extents(self) -> None:
@@ -100,10 +103,11 @@ class _Reader:
 
     def _numbers(self, record: Array) -> list[int]:
         first = int(record["first"])
-        count = int(record["inputs"]) + int(record["ints"]) + int(record["tensors"])
-        if first + count > len(self._list):
-            raise ModelError("damaged image: an instruction beyond LIST")
-        return self._list[first : first + count]
+        end = first + int(record["inputs"]) + int(record["ints"]) + int(record["tensors"])
+        if first != self._next or end > len(self._list):
+            raise ModelError("damaged image: an instruction out of order in LIST, or beyond it")
+        self._next = end
+        return self._list[first:end]
 
     def _tensor(self, index: int) -> Array:
         if index not in self._unused:
@@ -125,8 +129,8 @@ class _Reader:
 
     def _name(self, record: Array) -> str:
         begin, length = int(record["name"]), int(record["name_length"])
-        if begin + length > len(self._names):
-            raise ModelError("damaged image: a name beyond NAME")
+        if begin + length > len(self._names) or length > MAX_NAME_BYTES:
+            raise ModelError("damaged image: a name beyond NAME, or longer than 1024 bytes")
         try:
             return self._names[begin : begin + length].decode()
         except UnicodeDecodeError as e:
@@ -141,6 +145,8 @@ class _Reader:
 def _table(sections: Mapping[str, bytes], tag: str, dtype: np.dtype[Any]) -> Array:
     if len(sections[tag]) % dtype.itemsize:
         raise ModelError(f"damaged image: section {tag} ends within a record")
+    if len(sections[tag]) // dtype.itemsize > MAX_RECORDS[tag]:
+        raise ModelError(f"section {tag} holds more than {MAX_RECORDS[tag]} records")
     return np.frombuffer(sections[tag], dtype)
 
 
