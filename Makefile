@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 LOCK = .ci/requirements.txt
 SCRIPTS = toolchain_wrappers/standin/tree/SGS_IPU_Toolchain/Scripts
 
-.PHONY: demo test lint bench fuzz export-tools clean
+.PHONY: demo test lint bench fuzz soak export-tools clean
 
 demo: $(VENV)/.ready
 	$(BIN)/deploy demo --out demo
@@ -26,6 +26,10 @@ bench: $(VENV)/.dev
 # Damaged eat.img files, a million of them: about twenty minutes on two cores.
 fuzz: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_image.py
+
+# Every integer engine over a folder of clips: make soak CLIPS=DIR [FOLD=5]
+soak: $(VENV)/.dev
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/soak/soak_integer.py $(CLIPS) $(if $(FOLD),--fold $(FOLD)) --calibrate 30 --exact
 
 # PyTorch and the ONNX tools, for `deploy export` and its tests; about 200 MB.
 export-tools: $(VENV)/.dev

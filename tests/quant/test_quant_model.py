@@ -17,8 +17,9 @@ from board_runner.contract import Array, Tensors
 from board_runner.errors import ModelError
 from board_runner.float_engine import FloatEngine
 from board_runner.graph import Graph
-from board_runner.integer import image
-from board_runner.integer.engine import OfflineEngine
+from board_runner.integer import exact, image
+from board_runner.integer.engine import IntegerEngine, OfflineEngine
+from board_runner.models import eat
 from board_runner.quant.compile import write_image
 from board_runner.quant.fixed_engine import FixedEngine
 from board_runner.quant.fixed_sim import write_fixed
@@ -57,6 +58,28 @@ def test_offline_is_fixed_bit_for_bit_on_every_clip(converted: Converted) -> Non
         assert raw.dtype == np.int16
         assert np.array_equal(raw, offline.run_raw(sample)["output"])
         assert np.array_equal(offline.run(sample)["output"], raw * offline.output_scales["output"])
+
+
+@pytest.mark.parametrize("kind", ["silence", "full scale", "noise", "one sample"])
+def test_offline_is_fixed_on_clips_that_nobody_calibrated(converted: Converted, kind: str) -> None:
+    """Odd inputs, saturating ones too: fixed, offline and the arithmetic in integers alone agree."""
+    rng = np.random.default_rng(5)
+    clip = np.zeros((1, 1, eat.SAMPLES), np.float32)
+    if kind == "full scale":
+        clip[:] = np.where(np.arange(eat.SAMPLES) // 50 % 2, 1e6, -1e6)
+    elif kind == "noise":
+        clip[:] = rng.standard_normal(clip.shape)
+    elif kind == "one sample":
+        clip[0, 0, 5000] = 1
+    program = image.read(converted.image).program
+    engines = (
+        any_engine.load(converted.fixed),
+        any_engine.load(converted.image),
+        IntegerEngine(program, prepare=exact.prepare),
+    )
+    fixed, offline, plain = (e.run({"images": clip})["output"] for e in engines)
+
+    assert np.array_equal(fixed, offline) and np.array_equal(fixed, plain)
 
 
 def test_fixed_decides_as_float_on_nine_clips_of_ten(converted: Converted) -> None:
