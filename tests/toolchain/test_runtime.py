@@ -72,7 +72,7 @@ def test_paths_map_through_the_deepest_mount(tmp_path: Path) -> None:
     assert "/work/output" == container.inside(tmp_path / "release" / "output")
     assert "/work" == container.inside(tmp_path / "release")
     assert "/tools/a" == container.inside(tmp_path / "release" / "tools" / "a")
-    with pytest.raises(ToolchainError, match="does not see .*elsewhere; its mounts: .*:/work"):
+    with pytest.raises(ToolchainError, match=r"does not see .*elsewhere; its mounts: .*:/work"):
         container.inside(tmp_path / "elsewhere")
 
 
