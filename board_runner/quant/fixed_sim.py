@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from board_runner.contract import Tensors
 from board_runner.graph import Graph
-from board_runner.quant import patterns, qdq, ranges
+from board_runner.quant import patterns, qdq
+from board_runner.quant.calibration import Calibration, calibrate
+from board_runner.quant.observe import Samples
 from board_runner.quant.settings import QuantSettings
 
 
@@ -15,14 +16,17 @@ def write_fixed(
     float_path: Path,
     out: Path,
     *,
-    samples: Iterable[Tensors],
+    samples: Samples,
     settings: QuantSettings = QuantSettings(),  # noqa: B008 - frozen
     progress: Callable[[int], None] | None = None,
-) -> None:
+) -> Calibration:
     """Calibrate on `samples`, one at a time, and write a QDQ model at opset 21.
 
-    `progress` gets the number of samples seen. The same samples give the same bytes. Raises ModelError.
+    `progress` gets the number of samples seen, going on through `settings.passes` passes; more than one
+    needs a sequence, or a function that gives the samples anew. The same samples give the same bytes. Raises
+    ModelError.
     """
     graph = patterns.rewrite(Graph.load(float_path))
-    limits = ranges.measure(graph, samples, progress)
-    qdq.quantised(graph, limits, settings).save(out)
+    calibration = calibrate(graph, samples, settings, progress)
+    qdq.quantised(graph, calibration.scheme).save(out)
+    return calibration

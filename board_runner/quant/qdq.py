@@ -12,19 +12,16 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.graph import STAGE_KEY, Graph, Node
-from board_runner.quant.ranges import Ranges
-from board_runner.quant.settings import QuantSettings
-
-MOVES = frozenset(["Gather", "Identity", "Pad", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"])
-"""Operators whose output keeps the scale of their input."""
+from board_runner.quant.levels import asymmetric, constant, symmetric
+from board_runner.quant.ranges import MOVES
+from board_runner.quant.scheme import Scheme
 
 SOFTMAX_SCALE = 2.0**-15
 
 
 @dataclass(kw_only=True)
 class _Writer:
-    ranges: Ranges
-    settings: QuantSettings
+    scheme: Scheme
     constants: dict[str, Array]
     kept: dict[str, Array] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
@@ -47,14 +44,10 @@ class _Writer:
         """A constant as levels and their scale, symmetric; gives the name of what they stand for."""
         label = f"{name}/i{bits}" if axis is None else f"{name}/i{bits}.{axis}"
         if f"{label}/q" not in self.kept:
-            value = self.constants[name].astype(np.float32)
-            others = tuple(a for a in range(value.ndim) if a != axis)
-            top = np.float32(2 ** (bits - 1) - 1)
-            scale = _positive(np.abs(value).max(axis=others if axis is not None else None) / top)
-            shape = [-1 if a == axis else 1 for a in range(value.ndim)] if axis is not None else ()
-            levels = np.clip(np.rint(value / scale.reshape(shape)), -top, top)
+            tops = self.scheme.tops.get((name, bits)) if axis == 0 else None
+            levels, scale = constant(self.constants[name], bits=bits, axis=axis, tops=tops)
             dtype = np.dtype(f"int{bits}")
-            self.kept[f"{label}/q"], self.kept[f"{label}/scale"] = levels.astype(dtype), scale
+            self.kept[f"{label}/q"], self.kept[f"{label}/scale"] = levels, scale
             self.kept[f"{label}/zero"] = np.zeros(scale.shape, dtype)
             attributes = {} if axis is None else {"axis": axis}
             self.add(
@@ -66,32 +59,21 @@ class _Writer:
         """`name` in 8 bits, asymmetric, zero exactly representable."""
         label = f"{name}/u8"
         if f"{label}/q/zero" not in self.kept:
-            low, high = self.ranges[name]
-            low, high = min(low, 0.0), max(high, 0.0)
-            scale = _positive(np.float32((high - low) / 255))
-            zero = np.asarray(np.clip(np.rint(-low / float(scale)), 0, 255), np.uint8)
-            self.pair(self.names.get(name, name), label, f"{label}/q", np.float32(scale), zero)
+            scale, zero = asymmetric(self.scheme.narrow[name])
+            self.pair(self.names.get(name, name), label, f"{label}/q", scale, np.asarray(zero, np.uint8))
         return label
 
 
-def _positive(scale: Array | np.float32) -> Array:
-    """float32 scales, 1 where everything is zero."""
-    scale = np.asarray(scale, np.float32)
-    return np.where(scale > np.float32(1e-30), scale, np.float32(1))
-
-
-def quantised(graph: Graph, ranges: Ranges, settings: QuantSettings) -> Graph:
-    """The rewritten float `graph` with every tensor quantised over its range."""
-    writer = _Writer(ranges=ranges, settings=settings, constants=dict(graph.initializers))
+def quantised(graph: Graph, scheme: Scheme) -> Graph:
+    """The rewritten float `graph` with every tensor quantised as the scheme says."""
+    writer = _Writer(scheme=scheme, constants={**graph.initializers, **scheme.constants})
     for spec in graph.inputs:
-        scale = _symmetric(ranges[spec.name])
+        scale = symmetric(scheme.ranges[spec.name])
         writer.scales[spec.name], writer.names[spec.name] = scale, f"{spec.name}/dq"
         writer.pair(spec.name, f"{spec.name}/dq", f"{spec.name}/q", scale, np.zeros((), np.int16))
-    seen_conv = False
     for node in graph.nodes:
         (out,) = node.outputs
-        inputs = _inputs(writer, node, first=not seen_conv)
-        seen_conv |= node.op_type == "Conv"
+        inputs = _inputs(writer, node)
         writer.nodes.append(replace(node, inputs=inputs, outputs=(f"{out}/raw",)))
         writer.scales[out] = _scale_of(writer, node)
         writer.pair(f"{out}/raw", out, f"{out}/q", writer.scales[out], np.zeros((), np.int16))
@@ -99,23 +81,19 @@ def quantised(graph: Graph, ranges: Ranges, settings: QuantSettings) -> Graph:
     return replace(graph, nodes=tuple(writer.nodes), initializers=writer.kept, metadata=metadata)
 
 
-def _symmetric(limits: tuple[float, float]) -> np.float32:
-    return np.float32(_positive(np.float32(max(abs(limits[0]), abs(limits[1])) / 32767)))
-
-
 def _scale_of(writer: _Writer, node: Node) -> np.float32:
     if node.op_type in MOVES:
         return writer.scales[node.inputs[0]]
     if node.op_type == "Softmax":
         return np.float32(SOFTMAX_SCALE)
-    return _symmetric(writer.ranges[node.outputs[0]])
+    return symmetric(writer.scheme.ranges[node.outputs[0]])
 
 
-def _inputs(writer: _Writer, node: Node, *, first: bool) -> tuple[str, ...]:
-    constants, settings = writer.constants, writer.settings
+def _inputs(writer: _Writer, node: Node) -> tuple[str, ...]:
+    constants = writer.constants
     data, *rest = node.inputs
     if node.op_type == "Conv":
-        wide = settings.conv_bits == 16 or (data in settings.int16_inputs and not first)
+        wide = writer.scheme.bits(node) == 16
         source = writer.names.get(data, data) if wide else writer.narrow(data)
         weight = writer.constant(rest[0], bits=16 if wide else 8, axis=0)
         return (source, weight, *(_plain(writer, name) for name in rest[1:]))
