@@ -33,12 +33,15 @@ def stream(
     on_line: Callable[[str], None],
     idle_timeout_s: float,
     env: Mapping[str, str] | None = None,
+    progressed: Callable[[str], bool] | None = None,
+    stop: Sequence[Sequence[str]] = (),
 ) -> Ran:
     """Run a program, giving its lines as they come; a `\\r` ends a line too, so that a redrawn bar is seen.
 
     The log keeps every line once: of a redrawn one its last state. The whole process group is stopped on Ctrl-C,
-    on an error, and when nothing at all was printed for `idle_timeout_s`. Raises ToolchainError for the latter
-    and for a program that cannot be started. The exit status is not judged.
+    on an error, and when nothing was printed for `idle_timeout_s`, or nothing that `progressed` calls news. The
+    commands `stop` run then too, for what is not in the group, such as a container. Raises ToolchainError for a
+    silent program and for one that cannot be started. The exit status is not judged.
     """
     try:
         process = subprocess.Popen(
@@ -54,15 +57,24 @@ def stream(
         raise ToolchainError(f"{argv[0]} cannot be started in {cwd}: {e.strerror}") from e
     with process, log.open("w", encoding="utf-8") as kept:
         watch = _Watch(process, idle_timeout_s)
+
+        def take(line: str) -> None:
+            if progressed is None or progressed(line):
+                watch.heard()
+            on_line(line)
+
+        status = None
         try:
-            last = _read(process, kept.write, on_line, watch)
+            last = _read(process, kept.write, take)
             status = process.wait()
         finally:
             watch.stop()
+            if watch.fired or status is None:
+                _run_all(stop)
             _end(process)
     if watch.fired:
         raise ToolchainError(
-            f"{argv[0]} printed nothing for {idle_timeout_s:g} s and was stopped; its last line: {last!r}",
+            f"{argv[0]} made no progress for {idle_timeout_s:g} s and was stopped; its last line: {last!r}",
             hint=f"the whole log is {log}",
         )
     return Ran(exit_status=status, log=log)
@@ -92,16 +104,19 @@ class _Watch:
         _end(self._process)
 
 
+def _run_all(commands: Sequence[Sequence[str]]) -> None:
+    """Each to its end, whatever it says: there may be nothing left to stop."""
+    for argv in commands:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+
+
 def _read(
-    process: subprocess.Popen[bytes],
-    keep: Callable[[str], object],
-    on_line: Callable[[str], None],
-    watch: _Watch,
+    process: subprocess.Popen[bytes], keep: Callable[[str], object], on_line: Callable[[str], None]
 ) -> str:
     assert process.stdout is not None
     rest, last = "", ""
     while chunk := os.read(process.stdout.fileno(), _READ_BYTES):
-        watch.heard()
         *lines, rest = (rest + chunk.decode("utf-8", "replace")).replace("\r\n", "\n").split("\n")
         for line in lines:
             last = _redrawn(line, on_line)
