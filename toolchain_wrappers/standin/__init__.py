@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import board_runner
+from toolchain_wrappers.standin.variants import Variant
 
 TREE = Path(__file__).parent / "tree"
 
@@ -22,7 +23,7 @@ class StandinTree:
     tools_dir: Path
 
 
-def make(directory: Path) -> StandinTree:
+def make(directory: Path, variant: Variant = Variant()) -> StandinTree:  # noqa: B008 - frozen
     """Write the tree into `directory`, over an earlier one; what a user put there stays.
 
     Its `python3` is the Python that runs now, for it needs this project's numerics.
@@ -31,6 +32,7 @@ def make(directory: Path) -> StandinTree:
     models, tools = directory / "OpenDLAModel", directory / "SGS_IPU_Toolchain"
     for folder in ("onnx", "quant_data"):
         (models / "sed" / "eat" / folder).mkdir(parents=True, exist_ok=True)
+    (models / "variant.sh").write_text(variant.shell(), encoding="utf-8")
     # A conversion is current only as long as the arithmetic behind it is the same.
     (tools / "Scripts" / "numerics.py").write_text(f'SHA256 = "{_numerics_sha256()}"\n', encoding="utf-8")
     launcher = tools / "bin" / "python3"

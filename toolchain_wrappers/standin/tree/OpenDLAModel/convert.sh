@@ -7,32 +7,37 @@ while getopts "a:c:p:s:d:" option; do
     c) cfg=$OPTARG ;;
     p) toolchain=$OPTARG ;;
     s) simulate=$OPTARG ;;
-    d) : ;;
+    d) on_ipu=$OPTARG ;;
     *) echo "usage: convert.sh -a ALGORITHM -c CFG -p TOOLCHAIN -s false|true"; exit 1 ;;
   esac
 done
 top=$(cd "$(dirname "$0")" && pwd)
 cd "$top" || exit 1
+. ./variant.sh  # what the vendor has not published, chosen by seed
 [ -f "$cfg" ] || { echo "no cfg file: $cfg"; exit 1; }
 [ -f "$toolchain/cfg_env.sh" ] || { echo "no cfg_env.sh in $toolchain"; exit 1; }
+[ -z "$on_ipu" ] || simulate=false  # as the vendor's: -d drops -s in silence
 
-value() { sed -n "s/^$1=\([^#]*\).*/\1/p" "$cfg" | tr -d '\r' | sed 's/[[:space:]]*$//'; }
-IFS=, read -r -a chips <<<"$(value CHIP_LIST)"
-IFS=, read -r -a models <<<"$(value Model_LIST)"
-IFS=, read -r -a sizes <<<"$(value INPUT_SIZE_LIST)"
-IFS=, read -r -a inis <<<"$(value INPUT_INI_LIST)"
-IFS=, read -r -a classes <<<"$(value CLASS_NUM_LIST)"
-IFS=, read -r -a names <<<"$(value SAVE_NAME_LIST)"
+value() { sed -n "s/^$1[[:space:]]*=\([^#]*\).*/\1/p" "$cfg" | tr -d '\r' | sed 's/^[[:space:]]*//; s/[[:space:]]*$//'; }
+list() { IFS=$SEPARATOR read -r -a "$1" <<<"$(value "$2")"; }
+list chips CHIP_LIST
+list models Model_LIST
+list sizes INPUT_SIZE_LIST
+list inis INPUT_INI_LIST
+list classes CLASS_NUM_LIST
+list names SAVE_NAME_LIST
 quant_data=$(value QUANT_DATA_PATH)
 
 cd "$toolchain" && . ./cfg_env.sh && cd "$top" || exit 1
-day=$(date +%Y%m%d)
+time=$(TZ=$ZONE date +"$DATE_FORMAT")
 for chip in "${chips[@]}"; do
   for i in "${!models[@]}"; do
-    out="$top/output/${chip}_${day}"
-    mkdir -p "$out"
-    echo "==== $algorithm: ${models[$i]} for $chip ===="
-    ( cd "$algorithm" && bash convert.sh "$chip" "${models[$i]}" "${sizes[$i]}" "${inis[$i]}" "${classes[$i]}" \
-        "${names[$i]}" "$quant_data" "$out" "$simulate" )
+    out="$top/output/$(layout "$chip" "$time")"
+    [ "$simulate" = true ] || mkdir -p "$out"
+    say "==== $algorithm: ${models[$i]} for $chip ===="
+    model=${models[$i]} size=${sizes[$i]} ini=${inis[$i]} class_num=${classes[$i]} save_name=${names[$i]}
+    arguments=()
+    for name in $ARGUMENTS; do arguments+=("${!name}"); done
+    ( cd "$algorithm" && bash convert.sh "${arguments[@]}" )
   done
 done

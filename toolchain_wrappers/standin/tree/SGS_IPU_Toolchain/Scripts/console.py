@@ -13,9 +13,8 @@ RED = "\033[31m"
 GREEN = "\033[92m"
 PLAIN = "\033[0m"
 
-SUFFIXES = frozenset(
-    [".bmp", ".dib", ".jpeg", ".jpg", ".jpe", ".jp2", ".png", ".raw", ".npy", ".bin", ".mp4"]
-)
+DATA_SUFFIX = os.environ.get("SGS_DATA_SUFFIX", ".npy")
+SUFFIXES = frozenset([".bmp", ".dib", ".jpeg", ".jpg", ".jpe", ".jp2", ".png", ".mp4", DATA_SUFFIX])
 MOVED_TO_LOG = ("output", "tmp_image", "tensor_min_max.txt", "tensor_qab.txt", "softmax_lut_range.txt")
 
 
