@@ -17,7 +17,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=.:$(SCRIPTS) $(BIN)/mypy $(SCRIPTS)/*.py $(SCRIPTS)/calibrator/*.py $(SCRIPTS)/ConvertTool/*.py
+	MYPYPATH=.:$(SCRIPTS):$(SCRIPTS)/calibrator $(BIN)/mypy $(SCRIPTS)/*.py $(SCRIPTS)/calibrator/*.py $(SCRIPTS)/ConvertTool/*.py
 
 bench: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/bench_float_engine.py

@@ -42,11 +42,12 @@ def constant(value: Array, *, bits: int, axis: int | None, tops: Array | None = 
     return levels.astype(np.dtype(f"int{bits}")), scale
 
 
-def through_uint8(value: Array, limits: Range) -> Array:
-    """What uint8 levels over `limits` leave of a float32 tensor."""
+def through_uint8(value: Array, limits: Range, shift: float = 0.0) -> Array:
+    """What uint8 levels over `limits`, moved by a share `shift` of a level, leave of a float32 tensor."""
     scale, zero = asymmetric(limits)
-    levels = np.clip(np.rint(value / scale) + np.float32(zero), 0, 255)
-    left: Array = (levels - np.float32(zero)) * scale
+    moved, origin = np.float32(shift), np.float32(zero)
+    levels = np.clip(np.rint(value / scale + moved) + origin, 0, 255)
+    left: Array = (levels - origin - moved) * scale
     return left
 
 

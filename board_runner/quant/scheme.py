@@ -86,9 +86,10 @@ def check_inputs(graph: Graph, names: Collection[str]) -> None:
 def _is_wide(
     node: Node, kind: ConvKind, settings: QuantSettings, upgraded: Collection[str], *, first: bool
 ) -> bool:
-    data = node.inputs[0]
-    if bits := {override.bits for override in settings.overrides.get(data, ())}:
-        return 8 not in bits
+    data, weight = node.inputs[:2]
+    for name in (weight, data):
+        if bits := {override.bits for override in settings.overrides.get(name, ()) if override.has_range}:
+            return 8 not in bits
     if settings.conv_bits == 16 or kind in settings.int16_kinds or data in upgraded:
         return True
     return data in settings.int16_inputs and not first
@@ -96,7 +97,7 @@ def _is_wide(
 
 def _ranges(measured: Statistics, settings: QuantSettings) -> tuple[Ranges, Ranges]:
     ranges, narrow = dict(measured.ranges), dict(measured.ranges)
-    methods = {"mse": statistics.fit, "percentile": statistics.percentile}
+    methods = {"fitted": statistics.fit, "percentile": statistics.percentile}
     if settings.method != "minmax":
         narrow |= {name: methods[settings.method](h) for name, h in measured.histograms.items()}
     for name, overrides in settings.overrides.items():

@@ -15,8 +15,12 @@ from board_runner.quant.observe import Samples, each
 from board_runner.quant.ranges import conv_inputs, convolutions
 from board_runner.quant.scheme import Scheme
 
-SAMPLES = 4
-"""Calibration samples that are looked at, spread evenly: numbers i * n // SAMPLES of n."""
+LOOKS = 8
+"""Look i takes calibration sample i * n // LOOKS of n, and levels moved by (i + 1/2) / LOOKS - 1/2 of a level.
+
+Silence makes constants of whole tensors, whose rounding error depends on where the levels happen to lie, and
+an earlier layer's noise moves that place. Without moving them, a lucky place would pass for an insensitive layer.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +44,22 @@ class Site:
 
 def measure(graph: Graph, scheme: Scheme, samples: Samples, count: int) -> tuple[Site, ...]:
     """Every site in graph order; `count` is how many samples there are. Sums by math.fsum, exactly rounded."""
-    wanted = {i * count // SAMPLES for i in range(SAMPLES)}
+    looks: dict[int, list[float]] = {}
+    for i in range(LOOKS):
+        looks.setdefault(i * count // LOOKS, []).append((i + 0.5) / LOOKS - 0.5)
     names = conv_inputs(graph)
     probes = {name: _Probe(graph, scheme, name) for name in names}
     kept = set().union(*(probe.reads for probe in probes.values()), _outputs(graph))
     reference = per_op(graph, kept)
     noise: dict[str, list[float]] = {name: [] for name in names}
     signal: list[float] = []
-    for sample in _chosen(samples, wanted):
+    for index, sample in _chosen(samples, looks):
         values = reference.run(sample)
-        signal.append(_energy(values[name] for name in _outputs(graph)))
-        for name, probe in probes.items():
-            noise[name].append(probe.noise(values))
+        energy = _energy(values[name] for name in _outputs(graph))
+        for shift in looks[index]:
+            signal.append(energy)
+            for name, probe in probes.items():
+                noise[name].append(probe.noise(values, shift))
     power = math.fsum(signal)
     return tuple(
         Site(
@@ -90,9 +98,9 @@ class _Probe:
         given = {name for node in nodes for name in node.inputs if name and name not in constants}
         self.reads = frozenset((given - changed - {f"{name}/u8"}) | {name})
 
-    def noise(self, values: Mapping[str, Array]) -> float:
+    def noise(self, values: Mapping[str, Array], shift: float) -> float:
         """Sum of squared differences at the outputs, against the float run that `values` come from."""
-        narrowed = through_uint8(values[self._name], self._limits)
+        narrowed = through_uint8(values[self._name], self._limits, shift)
         given = {name: values[name] for name in self.reads if name in values}
         result = self._program.run({**given, f"{self._name}/u8": narrowed})
         return _energy(result[name] - values[name] for name in self._outputs if name in result)
@@ -106,11 +114,11 @@ def _outputs(graph: Graph) -> list[str]:
     return [spec.name for spec in graph.outputs]
 
 
-def _chosen(samples: Samples, wanted: Collection[int]) -> Iterator[Tensors]:
+def _chosen(samples: Samples, wanted: Collection[int]) -> Iterator[tuple[int, Tensors]]:
     last = max(wanted)
     for index, sample in enumerate(each(samples)):
         if index in wanted:
-            yield sample
+            yield index, sample
         if index == last:
             return
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Level: TypeAlias = Literal["L1", "L2", "L3", "L4", "L5"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
-RangeMethod: TypeAlias = Literal["minmax", "mse", "percentile"]
+RangeMethod: TypeAlias = Literal["minmax", "fitted", "percentile"]
 
 ConvKind: TypeAlias = Literal["conv2d", "depthwise"]
 
@@ -34,7 +34,8 @@ class QuantSettings:
     """`level` is the vendor's; `docs/quantisation.md` says what each does here.
 
     `conv_bits` is that of every convolution, unless `int16_kinds` names its kind, `int16_inputs` its first
-    input (`tensor_arrays` in the ini, which leaves the first convolution alone) or `overrides` its input.
+    input (`tensor_arrays` in the ini, which leaves the first convolution alone) or `overrides` its weight or
+    input.
     `range_method` goes before the level's own for the uint8 inputs of convolutions. `upgrade` False keeps
     L5 from choosing bits itself, as `[CONV_CONFIG]` does.
     """
@@ -68,7 +69,7 @@ class QuantSettings:
     @property
     def method(self) -> RangeMethod:
         """How the ranges of uint8 inputs are found."""
-        return self.range_method or ("mse" if self.effective_level >= "L3" else "minmax")
+        return self.range_method or ("fitted" if self.effective_level >= "L3" else "minmax")
 
     @property
     def passes(self) -> int:
