@@ -50,7 +50,10 @@ class ToolchainSection(Section):
     runtime: Literal["host"] = "host"
     models_dir: Path | None = None
     tools_dir: Path | None = None
-    conv_input_format: Literal["ALL_UINT8", "ALL_INT16"] = "ALL_UINT8"
+    conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = (
+        "ALL_UINT8"
+    )
+    tensor_arrays: tuple[str, ...] = ()
 
 
 class BenchSection(Section):

@@ -37,6 +37,7 @@ class ConvertJob:
     calibration: Sequence[Path]
     conv_format: ConvFormat
     store: Path
+    tensor_arrays: Sequence[str] = ()
     idle_timeout_s: float = 1800.0
 
     @property
@@ -63,6 +64,7 @@ class ConvertJob:
             inputs=[spec.name for spec in self.contract.inputs],
             outputs=[spec.name for spec in self.contract.outputs],
             conv_format=self.conv_format,
+            tensor_arrays=self.tensor_arrays,
         )
 
     def inputs(self) -> dict[str, str]:

@@ -157,6 +157,7 @@ class Project:
             chip=self.deployment.settings.chip,
             calibration=self.calibration,
             conv_format=self.deployment.settings.toolchain.conv_input_format,
+            tensor_arrays=self.deployment.settings.toolchain.tensor_arrays,
             store=self._store,
         )
 

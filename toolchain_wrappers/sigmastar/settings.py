@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-ConvFormat = Literal["ALL_UINT8", "ALL_INT16"]
+ConvFormat = Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"]
+"""`[CONV_CONFIG] input_format`; AUTO leaves the key out, so the calibrator chooses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,13 @@ class Cfg:
         return f"[{self.section}]\n" + "".join(f"{key}={value}\n" for key, value in rows)
 
 
-def ini_text(*, inputs: Sequence[str], outputs: Sequence[str], conv_format: ConvFormat) -> str:
+def ini_text(
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    conv_format: ConvFormat,
+    tensor_arrays: Sequence[str] = (),
+) -> str:
     """`input_config.ini` for float32 inputs and, as the vendor ships EAT, int16 outputs."""
     many = len(inputs)
     lines = [
@@ -48,10 +55,15 @@ def ini_text(*, inputs: Sequence[str], outputs: Sequence[str], conv_format: Conv
         f"outputs={','.join(outputs)};",
         f"dequantizations={_each('FALSE', len(outputs))};",
         "",
-        "[CONV_CONFIG]",
-        f'input_format="{conv_format}";',
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + conv_config_text(conv_format, tensor_arrays)
+
+
+def conv_config_text(conv_format: ConvFormat, tensor_arrays: Sequence[str] = ()) -> str:
+    """`[CONV_CONFIG]`: the first inputs of convolutions that take 16 bits if any are named, else the format."""
+    if tensor_arrays:
+        return f"[CONV_CONFIG]\ntensor_arrays={','.join(tensor_arrays)};\n"
+    return "[CONV_CONFIG]\n" + ("" if conv_format == "AUTO" else f'input_format="{conv_format}";\n')
 
 
 def _each(value: str, count: int) -> str:
