@@ -25,6 +25,33 @@ class Ran:
     log: Path
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a short command said; `exit_status` None where it could not be started or did not end in time."""
+
+    exit_status: int | None
+    out: str
+    reason: str
+
+
+def ask(argv: Sequence[str], *, timeout_s: float) -> Answer:
+    """Run a short command whose failing is an answer too; `reason` is the last line of its stderr."""
+    try:
+        ran = subprocess.run(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        return Answer(exit_status=None, out="", reason=str(e))
+    last = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return Answer(exit_status=ran.returncode, out=ran.stdout.strip(), reason=last)
+
+
 def stream(
     argv: Sequence[str],
     *,
@@ -107,8 +134,7 @@ class _Watch:
 def _run_all(commands: Sequence[Sequence[str]]) -> None:
     """Each to its end, whatever it says: there may be nothing left to stop."""
     for argv in commands:
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+        ask(argv, timeout_s=30)
 
 
 def _read(

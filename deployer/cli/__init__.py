@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "Show a saved run as Markdown or JSON.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
     "board": "List, ask, forget or simulate boards.",
+    "doctor": "Say what works on this machine, and what helps where something does not.",
 }
 
 

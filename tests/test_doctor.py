@@ -1,0 +1,91 @@
+"""`deploy doctor`: what it finds, and what its archive must never hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from deployer import config, doctor, support_bundle
+from deployer.cli.doctor import command
+from deployer.doctor import State
+from deployer.project import Project
+
+
+def _found(root: Path) -> dict[str, doctor.Finding]:
+    return {f.name: f for f in doctor.examine(Project(config.load(None, start=root)))}
+
+
+def test_a_machine_that_runs_the_tests_is_well(tmp_path: Path) -> None:
+    """Nothing fails in an empty folder, and every warning has a cure."""
+    findings = _found(tmp_path)
+
+    assert not [f for f in findings.values() if f.state is State.FAIL]
+    assert all(f.cure for f in findings.values() if f.state in (State.WARN, State.UNUSED))
+    assert f"{os.cpu_count()} cores" in findings["cpu"].what
+
+
+def test_a_tree_that_lacks_something_is_named(tmp_path: Path) -> None:
+    """The first missing file, and which setting leads there; the exit code says that something failed."""
+    (tmp_path / "deploy.yaml").write_text("toolchain: {models_dir: nowhere, tools_dir: nowhere}\n")
+    ran = CliRunner().invoke(command, ["--json", "--config", str(tmp_path / "deploy.yaml")])
+
+    assert "nowhere/convert.sh is not there" in ran.output
+    assert ran.exit_code != 0
+    found = _found(tmp_path)["toolchain"]
+    assert found.state is State.FAIL and "OpenDLAModel" in found.cure
+
+
+def test_a_path_that_hangs_the_calibrator_is_warned_of(tmp_path: Path) -> None:
+    """Names that are not ASCII."""
+    folder = tmp_path / "项目"
+    folder.mkdir()
+
+    assert State.WARN is _found(folder)["path"].state
+
+
+def test_the_archive_holds_what_one_asks_for_and_no_secrets(tmp_path: Path) -> None:
+    """Scripts, logs, versions and findings are there; models, keys and passwords are not."""
+    (tmp_path / "deploy.yaml").write_text(
+        "chip: pcupid\nboards: {desk: {host: 10.0.0.1}}\n# password: hunter2\n"
+    )
+    state = tmp_path / ".deploy" / "artifacts"
+    state.mkdir(parents=True)
+    (state / "convert.log").write_text("x" * (2 << 20) + "\nthe end\ntoken = 'abc def'\nssh://me:pw@host/\n")
+    (state / "eat.img").write_bytes(b"model")
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----"
+    (state / "other.log").write_text(f"{key}\n{Path.home()}/x\n")
+    out = tmp_path / "support.tar.gz"
+    ran = CliRunner().invoke(
+        command, ["--json", "--config", str(tmp_path / "deploy.yaml"), "--bundle", str(out)]
+    )
+
+    assert 0 == ran.exit_code, ran.output
+    with tarfile.open(out) as archive:
+        texts = {m.name: archive.extractfile(m).read().decode() for m in archive}  # type: ignore[union-attr]
+    names = {name.removeprefix("deploy-support/") for name in texts}
+    assert {"findings.json", "versions.txt", "deploy.yaml", "tree/convert.sh", "tree.txt"} <= names
+    assert set(json.loads(ran.stdout)["bundle"]) == names
+    whole = "\n".join(texts.values())
+    assert "the end" in whole and "bytes are left out" in whole
+    for secret in ("hunter2", "abc def", "me:pw@", "c2VjcmV0", f"{Path.home()}/x"):
+        assert secret not in whole
+    assert not any(name.endswith(".img") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("password: hunter2 # mine", "password: <redacted> # mine"),
+        ("PASSWD='a b' rest", "PASSWD=<redacted> rest"),
+        ("api_key=abc,next", "api_key=<redacted>,next"),
+        ("compass: north", "compass: north"),
+    ],
+)
+def test_what_looks_like_a_secret_is_replaced(text: str, wanted: str) -> None:
+    """Keys are kept, values go."""
+    assert wanted == support_bundle.redacted(text)
