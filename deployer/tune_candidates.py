@@ -82,8 +82,8 @@ def ranked(sites: Sequence[Site]) -> list[Site]:
 def candidates(sites: Sequence[Site]) -> list[Candidate]:
     """Both ends, the levels and range methods with all convolutions in 8 bits, and prefixes of the ranking.
 
-    Prefixes of 1, 2, 4, 8, 12, 16, 24, ... sites and of all: the ranking makes each the best of its size, so that a handful
-    stands for the 2^n choices there are.
+    Prefixes of 1, 2, 4, 8, 12, 16, 24, ... sites and of all: the ranking makes each the best of its size, so
+    that a handful stands for the 2^n choices there are.
     """
     order = [site.name for site in ranked(sites)]
     found = [

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Run one clip on the board and show what it says.",
     "bench": "Run every clip on the board several times and time it.",
     "compare-sim": "Hold the stages of the model against each other.",
+    "tune": "Choose levels and 8 or 16 bits by convolution: accuracy against size and speed.",
     "report": "Show a saved run as Markdown or JSON.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
     "board": "List, ask, forget or simulate boards.",
