@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import console
+import debug_dump
 import numpy as np
 import numpy.typing as npt
 import preprocess
@@ -36,10 +37,14 @@ def main() -> None:
     model = engine.load(args.model)
     show(model)
     output = console.renew("output")
+    layers = debug_dump.requested()
     if args.num_process > 1:  # with one process the vendor's tool is silent here
         print(f"Start to evaluate on {args.image}...", flush=True)
     for path in console.bar(files):
-        tensors = model.run({model.inputs[0].name: prepare(str(path))})
+        given = prepare(str(path))
+        tensors = model.run({model.inputs[0].name: given})
+        if layers is not None:
+            debug_dump.write(layers, model, given)
         text = "".join(dump(name, value) for name, value in tensors.items())
         (output / f"unknown_{args.model.name}_{path.name}.txt").write_text(text)
     if args.num_process > 1:
