@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, tuple[Override, ...]]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise ModelError(f"{path}: cannot be read ({e.strerror})") from e
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ModelError(f"{path}: not JSON ({e})", hint="a pickled quant_file is not read") from e
     if not isinstance(entries, list):
         raise ModelError(f"{path}: not a list of entries")

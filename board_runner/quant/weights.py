@@ -6,8 +6,8 @@ import numpy as np
 
 from board_runner.contract import Array
 
-STEPS = 64
-LEAST = 32
+STEPS = 512
+LEAST = 448
 """Factors tried: k / STEPS of the largest weight, k = STEPS .. LEAST."""
 
 
