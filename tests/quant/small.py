@@ -27,7 +27,8 @@ def graph(seed: int = 1) -> Graph:
 
     def weights(*shape: int) -> Array:
         fan = int(np.prod(shape[1:]))
-        return (rng.standard_normal(shape) / np.sqrt(fan)).astype(np.float32)
+        values: Array = (rng.standard_normal(shape) / np.sqrt(fan)).astype(np.float32)
+        return values
 
     contract = replace(
         eat.contract(),
