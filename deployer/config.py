@@ -44,12 +44,22 @@ class AudioSection(Section):
 
 
 class ToolchainSection(Section):
-    """The vendor's trees; unset paths mean the built-in stand-in."""
+    """The vendor's trees; unset paths mean the built-in stand-in.
+
+    `docker_dir` is the vendor's folder with run_docker.sh: image and mounts come from it where they are not set.
+    """
 
     kind: Literal["sigmastar"] = "sigmastar"
-    runtime: Literal["host"] = "host"
+    runtime: Literal["host", "docker", "podman"] = "host"
     models_dir: Path | None = None
     tools_dir: Path | None = None
+    docker_dir: Path | None = None
+    image: str | None = None
+    rootfs: Path | None = None
+    mounts: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    profile: dict[str, Any] = {}
+    stall_timeout_s: float = Field(default=1800.0, gt=0)
     conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = (
         "ALL_UINT8"
     )

@@ -13,11 +13,14 @@ from board_runner.models.base import AudioModel
 from deployer import artifacts, labels, prepare, resources, yaml_source
 from deployer.board.inventory import BoardConfig
 from deployer.config import Deployment
-from deployer.convert import ConvertJob
+from deployer.conversion.job import ConvertJob, Direct
+from deployer.conversion.runtime import runtime_of
 from deployer.errors import MissingArtifact
 from deployer.run import Program
 from toolchain_wrappers import standin
+from toolchain_wrappers.sigmastar import profile
 from toolchain_wrappers.sigmastar.commands import Tree
+from toolchain_wrappers.sigmastar.tools import Tools
 
 
 @dataclass(frozen=True)
@@ -147,18 +150,31 @@ class Project:
             algorithm=algorithm,
         )
 
-    def convert_job(self) -> ConvertJob:
-        """What `deploy convert` does in this project."""
-        return ConvertJob(
+    @cached_property
+    def tools(self) -> Tools:
+        """The tree, how it is driven, and where it runs. Raises ToolchainError for a wrong profile or runtime."""
+        section = self.deployment.settings.toolchain
+        return Tools(
             tree=self.tree,
+            profile=profile.load(resources.configs_dir() / "toolchains", section.profile),
+            runtime=runtime_of(section, self.deployment, self.tree),
+        )
+
+    def convert_job(self, direct: Direct | None = None) -> ConvertJob:
+        """What `deploy convert` does in this project; with `direct`, without convert.sh."""
+        section = self.deployment.settings.toolchain
+        return ConvertJob(
+            tools=self.tools,
             onnx=self.onnx,
             contract=self.contract,
             model=self.model,
             chip=self.deployment.settings.chip,
             calibration=self.calibration,
-            conv_format=self.deployment.settings.toolchain.conv_input_format,
-            tensor_arrays=self.deployment.settings.toolchain.tensor_arrays,
+            conv_format=section.conv_input_format,
+            tensor_arrays=section.tensor_arrays,
             store=self._store,
+            direct=direct,
+            stall_timeout_s=section.stall_timeout_s,
         )
 
     @property

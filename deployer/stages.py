@@ -12,9 +12,11 @@ import numpy as np
 from board_runner.contract import Array, InputContract
 from board_runner.engine import Engine
 from board_runner.errors import UsageError
-from deployer import artifacts, convert, shell
+from deployer import artifacts, shell
 from deployer.artifacts import Artifacts
 from deployer.compare import StageOutputs
+from deployer.conversion import staging
+from deployer.conversion.tool_run import last_words
 from deployer.events import Advanced, Emit, Finished, Logged, Started
 from deployer.scheduler import InProcess, Scheduler
 from toolchain_wrappers.errors import ToolchainError
@@ -45,7 +47,7 @@ def simulate(stage: str, simulation: Simulation, clips: Tensors, *, emit: Emit) 
     model = simulation.artifacts.path(SIMULATED[stage])
     with tempfile.TemporaryDirectory(prefix="deploy-simulate-") as temporary:
         work = Path(temporary)
-        staged = convert.stage_tensors(work / "data", clips)
+        staged = staging.stage(work / "data", clips.items(), suffix=".npy").files
         _run(stage, simulation, model, work, emit=emit)
         outputs = {name: _read(work, model, path, simulation.contract) for name, path in staged.items()}
     emit(Finished(step=stage, note=f"{len(outputs)} clips"))
@@ -81,7 +83,7 @@ def _run(stage: str, simulation: Simulation, model: Path, work: Path, *, emit: E
     if ran.exit_status != 0 or dumped != clips:
         raise ToolchainError(
             f"the {stage} simulator ended with exit status {ran.exit_status} and wrote {dumped} of {clips} "
-            f"outputs: {convert.last_words(ran.log)}",
+            f"outputs: {last_words(ran.log.read_text(encoding='utf-8', errors='replace').splitlines())}",
             hint="`deploy compare-sim -v` shows all it prints",
         )
 

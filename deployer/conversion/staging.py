@@ -77,16 +77,22 @@ def preprocess(path: Path, shape: tuple[int, ...]) -> bool:
     return True
 
 
-def check_read(script: Path, staged: Staged) -> None:
-    """Raise ToolchainError when our script was not asked for every file: the tools skip what they do not know."""
+def check_read(script: Path, staged: Staged) -> bool:
+    """Raise ToolchainError when our script was not asked for every file: the tools skip what they do not know.
+
+    False when it was not asked at all: the tools have a script of their own, and nothing can be said.
+    """
     log = script.parent / READ_LOG
-    seen = set(log.read_text(encoding="utf-8").split("\n")) if log.is_file() else set()
+    if not log.is_file():
+        return False
+    seen = set(log.read_text(encoding="utf-8").split("\n"))
     missed = [path.name for path in staged.files.values() if path.name not in seen]
     if missed:
         raise ToolchainError(
             f"the tools read {len(staged.files) - len(missed)} of {len(staged.files)} files; not {missed[0]}",
             hint="set `data_suffix` of the toolchain profile to what these tools read: .npy, .raw or .bin",
         )
+    return True
 
 
 def _ascii(stem: str) -> str:

@@ -11,24 +11,32 @@ import pytest
 from board_runner import models
 from board_runner.graph import Graph
 from deployer import artifacts, compare, convert, resources, stages
-from deployer.convert import ConvertJob, model_inputs
+from deployer.conversion.job import ConvertJob, Direct
+from deployer.convert import model_inputs
 from deployer.errors import MissingArtifact
 from deployer.events import Event, Skipped, ignore
 from deployer.stages import Simulation
 from toolchain_wrappers import standin
 from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers.sigmastar import profile
 from toolchain_wrappers.sigmastar.commands import Tree
+from toolchain_wrappers.sigmastar.tools import Tools
+from toolchain_wrappers.standin.variants import by_seed
 
 CLIPS = sorted((resources.data_dir() / "clips").glob("*.wav"))[:2]
 
 
-def _job(folder: Path) -> ConvertJob:
-    made = standin.make(folder / "tool chain")  # a blank in the path is no hindrance
+def _job(folder: Path, seed: int = 0) -> ConvertJob:
+    variant = by_seed(seed)
+    made = standin.make(folder / "tool chain", variant)  # a blank in the path is no hindrance
     onnx = resources.data_dir() / "eat.onnx"
     contract = Graph.load(onnx).contract
     assert contract is not None
     return ConvertJob(
-        tree=Tree(models_dir=made.models_dir, tools_dir=made.tools_dir, algorithm="sed/eat"),
+        tools=Tools(
+            tree=Tree(models_dir=made.models_dir, tools_dir=made.tools_dir, algorithm="sed/eat"),
+            profile=profile.load(resources.configs_dir() / "toolchains", variant.profile()),
+        ),
         onnx=onnx,
         contract=contract,
         model=models.get("eat"),
@@ -36,7 +44,7 @@ def _job(folder: Path) -> ConvertJob:
         calibration=CLIPS,
         conv_format="ALL_UINT8",
         store=folder / "store",
-        idle_timeout_s=60.0,
+        stall_timeout_s=60.0,
     )
 
 
@@ -106,7 +114,7 @@ def _replace_scripts(job: ConvertJob, text: str) -> None:
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("exit 0\n", "exit status 0 and wrote 0 eat_float.sim"),
+        ("exit 0\n", "wrote 0 eat_float.sim; it ended with exit status 0"),
         ("echo bad news; exit 3\n", "bad news"),
         ('cd "$8" && touch eat_float.sim eat_fixed.sim eat.img\n', "wrote 0 eat_float.sim"),
         ('cd "$8" && echo x > eat_float.sim && echo x > eat_fixed.sim\n', "wrote 0 eat.img"),
@@ -130,7 +138,7 @@ def test_a_hung_tool_is_stopped_and_its_last_line_quoted(fresh: ConvertJob) -> N
     _replace_scripts(fresh, "echo Start to analysis model...; sleep 300\n")
 
     with pytest.raises(ToolchainError, match=r"Start to analysis model\.\.\."):
-        convert.convert(replace(fresh, idle_timeout_s=1.0), force=False, emit=ignore)
+        convert.convert(replace(fresh, stall_timeout_s=1.0), force=False, emit=ignore)
 
 
 def test_a_tree_that_lacks_something_is_refused_by_the_path(fresh: ConvertJob) -> None:
@@ -190,3 +198,45 @@ def test_an_artefact_that_was_changed_is_not_used(job: ConvertJob, tmp_path: Pat
     assert artifacts.current(copy, job.inputs()) is None
     with pytest.raises(MissingArtifact, match=r"eat\.img"):
         _ = artifacts.load(copy).image
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the tree as published makes at level L1."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEVEL", "L1")
+        made = convert.convert(_job(tmp_path_factory.mktemp("plain")), force=False, emit=ignore)
+    return made.image.read_bytes()
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_every_variant_of_the_tree_is_driven_alike(
+    plain: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """What is not published may be otherwise: order of arguments, names of folders, chatter, data files.
+
+    The models are the same bytes as those of the tree as published.
+    """
+    monkeypatch.setenv("LEVEL", "L1")
+    made = convert.convert(_job(tmp_path, seed), force=False, emit=ignore)
+
+    assert plain == made.image.read_bytes()
+
+
+def test_the_tools_can_be_run_one_by_one(fresh: ConvertJob) -> None:
+    """Levels and settings that convert.sh does not pass on; the log holds all three tools, the manifest says so."""
+    made = convert.convert(replace(fresh, direct=Direct(quant_level="L1")), force=False, emit=ignore)
+
+    log = made.path("convert.log").read_text()
+    assert all(words in log for words in ("Float model at:", "Fixed model at:", "Run Pack Tool OK."))
+    assert "L1" == made.manifest.settings["quant_level"]
+    assert made.manifest.inputs != replace(fresh, direct=Direct(quant_level="L2")).inputs()
+
+
+def test_a_known_failure_is_told_in_words(fresh: ConvertJob) -> None:
+    """The vendor's phrase, what it means, and what helps."""
+    _replace_scripts(fresh, 'echo "FileNotFoundError: No images found in quant_data"; exit 0\n')
+
+    with pytest.raises(ToolchainError, match="skipped in silence") as caught:
+        convert.convert(fresh, force=False, emit=ignore)
+    assert "data_suffix" in caught.value.hint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import os
 from pathlib import Path
@@ -36,13 +35,6 @@ def test_the_ini_is_one_that_configparser_reads(conv_format: settings.ConvFormat
     assert ini["INPUT_CONFIG"]["training_input_formats"] == ini["INPUT_CONFIG"]["input_formats"]
     assert "FALSE;" == ini["OUTPUT_CONFIG"]["dequantizations"]
     assert f'"{conv_format}";' == ini["CONV_CONFIG"]["input_format"]
-
-
-def test_the_preprocess_script_is_python_as_old_as_the_vendors() -> None:
-    """It parses as Python 3.7 and has the function that the tools call."""
-    tree = ast.parse(settings.PREPROCESS, feature_version=(3, 7))
-
-    assert "image_preprocess" in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def test_convert_sh_is_called_as_documented(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from deployer import resources
+from deployer.conversion import staging
 from toolchain_wrappers import standin
-from toolchain_wrappers.sigmastar import settings
 from toolchain_wrappers.standin import StandinTree
 
 
@@ -25,7 +25,7 @@ def tree(tmp_path: Path) -> StandinTree:
     rng = np.random.default_rng(5)
     sound = rng.uniform(-0.95, 0.95, (1, 1, 114688)).astype(np.float32)
     np.save(algorithm / "quant_data" / "a.npy", sound)
-    (algorithm / "eat_preprocess.py").write_text(settings.PREPROCESS)
+    staging.preprocess(algorithm / "eat_preprocess.py", sound.shape)
     return made
 
 

@@ -68,16 +68,3 @@ def conv_config_text(conv_format: ConvFormat, tensor_arrays: Sequence[str] = ())
 
 def _each(value: str, count: int) -> str:
     return ",".join([value] * count)
-
-
-PREPROCESS = '''\
-"""Gives the tools the exact model input that `deploy` staged; written by `deploy`."""
-
-import numpy as np
-
-
-def image_preprocess(path, norm=True):
-    """RAWDATA formats are always float32; `norm` is ignored."""
-    return np.load(path)
-'''
-"""A preprocess script, in the vendor's old Python, for data staged as `.npy`."""

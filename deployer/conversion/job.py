@@ -1,0 +1,126 @@
+"""What is to be converted, with what, into which folder of the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from board_runner.contract import InputContract
+from board_runner.models.base import AudioModel
+from deployer import artifacts
+from deployer.conversion.collect import Wanted
+from toolchain_wrappers.sigmastar import settings
+from toolchain_wrappers.sigmastar.commands import Tree
+from toolchain_wrappers.sigmastar.settings import Cfg, ConvFormat
+from toolchain_wrappers.sigmastar.tools import Tools
+
+QuantLevel = Literal["L1", "L2", "L3", "L4", "L5"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direct:
+    """What convert.sh does not pass on: given, the tools are run one by one without it."""
+
+    quant_level: QuantLevel | None = None
+    quant_file: Path | None = None
+    sensitivity: float | None = None
+
+    def described(self) -> dict[str, str]:
+        """For the manifest; a file by its content."""
+        said = {"quant_level": self.quant_level, "sensitivity": self.sensitivity}
+        given = {key: str(value) for key, value in said.items() if value is not None}
+        return given | ({"quant_file": artifacts.sha256(self.quant_file)} if self.quant_file else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertJob:
+    """One model for one chip."""
+
+    tools: Tools
+    onnx: Path
+    contract: InputContract
+    model: AudioModel
+    chip: str
+    calibration: Sequence[Path]
+    conv_format: ConvFormat
+    store: Path
+    tensor_arrays: Sequence[str] = ()
+    direct: Direct | None = None
+    stall_timeout_s: float = 1800.0
+
+    @property
+    def tree(self) -> Tree:
+        """The vendor's folders."""
+        return self.tools.tree
+
+    @property
+    def folder(self) -> Path:
+        """Where the artefacts go."""
+        return artifacts.folder_for(self.store, chip=self.chip, model=self.onnx.stem)
+
+    @property
+    def cfg(self) -> Cfg:
+        """The conversion as the vendor's cfg has it; our files stand beside the user's, never in their place."""
+        return Cfg(
+            section=self.contract.model.upper(),
+            chip=self.chip,
+            model=f"deploy_{self.onnx.stem}",
+            ini="deploy_input_config.ini",
+            image=artifacts.IMAGE,
+            data="deploy_data",
+        )
+
+    @property
+    def cfg_path(self) -> Path:
+        """Where the cfg is written."""
+        return self.tree.models_dir / "config" / f"deploy_{self.tree.algorithm.replace('/', '_')}.cfg"
+
+    @property
+    def preprocess_path(self) -> Path:
+        """The algorithm's preprocess script; ours is written there where it has none."""
+        return self.tree.algorithm_dir / self.tools.profile.preprocess.format(model=self.contract.model)
+
+    @property
+    def ini(self) -> str:
+        """`input_config.ini`."""
+        return settings.ini_text(
+            inputs=[spec.name for spec in self.contract.inputs],
+            outputs=[spec.name for spec in self.contract.outputs],
+            conv_format=self.conv_format,
+            tensor_arrays=self.tensor_arrays,
+        )
+
+    @property
+    def wanted(self) -> Wanted:
+        """The files that the tools should make."""
+        image = Path(artifacts.IMAGE).stem
+        return Wanted(
+            chip=self.chip,
+            float_name=self.tools.profile.float_name.format(image=image),
+            fixed_name=self.tools.profile.fixed_name.format(image=image),
+            image_name=artifacts.IMAGE,
+        )
+
+    def inputs(self) -> dict[str, str]:
+        """The hash of everything that decides what comes out."""
+        texts = {"cfg": self.cfg.text(), "ini": self.ini, "contract": self.contract.to_json()}
+        direct = self.direct.described() if self.direct else {}
+        return {
+            "onnx": artifacts.sha256(self.onnx),
+            **{name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
+            **{f"calibration/{wav.name}": artifacts.sha256(wav) for wav in self.calibration},
+            **{f"direct/{key}": value for key, value in direct.items()},
+            "toolchain": toolchain_identity(self.tree),
+        }
+
+
+def toolchain_identity(tree: Tree) -> str:
+    """A hash over the scripts that do the work: another toolchain version is another input."""
+    digest = hashlib.sha256()
+    scripts = [tree.models_dir / "convert.sh", tree.algorithm_dir / "convert.sh"]
+    for path in [*scripts, *sorted((tree.tools_dir / "Scripts").rglob("*.py"))]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
