@@ -12,6 +12,7 @@ from deployer.events import Advanced, Emit, Finished, Started
 from deployer.layers.measure import Sums
 from deployer.layers.report import LayerReport, LayerRow, Unmatched
 from deployer.layers.shown import LayerStage, Shown
+from deployer.layouts import aligned
 
 STEP = "layers"
 
@@ -100,10 +101,11 @@ def _clip(pair: Pair, run: _Run, found: _Found, keep: Keep | None) -> None:
         if name not in run:
             found.only_candidate[name] = op
             continue
-        b, own = run[name], run.candidate.tensors[name]
-        a = in_layout(own, b)
-        if a is None:
-            found.shapes[name] = (op, f"{list(own.shape)} against {list(b.shape)}")
+        b = run[name]
+        try:
+            a = aligned(run.candidate.tensors[name], b).tensor
+        except UsageError as e:
+            found.shapes[name] = (op, str(e))
             continue
         if pair.alone is not None and name in pair.alone.names:
             op = pair.alone.op(name)  # says 8 or 16 bit, which a dump does not
@@ -115,23 +117,6 @@ def _clip(pair: Pair, run: _Run, found: _Found, keep: Keep | None) -> None:
             layer.single.add(alone, b)
         if keep is not None:
             keep(run.clip, index, name, {"reference": b, "candidate": a} | _single(alone))
-
-
-def in_layout(candidate: Array, reference: Array) -> Array | None:
-    """The candidate in the reference's layout: as it is, transposed between NCHW and NHWC, or, where only the
-    dimensions differ, its values in the same order; None when the sizes differ or no layout fits.
-    """
-    if candidate.shape == reference.shape:
-        return candidate
-    if candidate.ndim == 4 and reference.ndim == 4:
-        for axes in ((0, 3, 1, 2), (0, 2, 3, 1)):
-            turned = candidate.transpose(axes)
-            if turned.shape == reference.shape:
-                return turned
-        return None
-    if candidate.size == reference.size:
-        return candidate.reshape(reference.shape)
-    return None
 
 
 def _alone(layers: Layers | None, name: str, run: _Run) -> Array | None:
@@ -160,13 +145,14 @@ def _report(pair: Pair, clips: tuple[str, ...], found: _Found) -> LayerReport:
     rows: list[LayerRow] = []
     for name, layer in found.layers.items():
         before = (rows[-1].name,) if rows else ()
+        read = _read(name, pair.sources, found.layers) if name in pair.sources else before
         rows.append(
             LayerRow(
                 index=layer.index,
                 name=name,
                 op=layer.op,
                 shape=layer.shape,
-                sources=tuple(pair.sources.get(name, before)),
+                sources=read,
                 accumulated=layer.accumulated.errors(),
                 single=layer.single.errors() if layer.single is not None else None,
                 worst_clip=layer.worst[1],
@@ -186,6 +172,20 @@ def _report(pair: Pair, clips: tuple[str, ...], found: _Found) -> LayerReport:
         ),
         no_single=pair.no_single,
     )
+
+
+def _read(name: str, sources: Mapping[str, Sequence[str]], layers: Mapping[str, _Layer]) -> tuple[str, ...]:
+    """What a layer reads of what was compared; past tensors that were not, to what they are made from."""
+    found: dict[str, None] = {}
+    waiting, seen = list(sources[name])[::-1], {name}
+    while waiting:
+        source = waiting.pop()
+        if source in layers:
+            found[source] = None
+        elif source not in seen:
+            waiting += list(sources.get(source, ()))[::-1]
+        seen.add(source)
+    return tuple(found)
 
 
 def _unmatched(names: Mapping[str, str], why: str) -> tuple[Unmatched, ...]:

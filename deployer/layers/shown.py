@@ -25,10 +25,17 @@ class Shown:
 
 
 class LayerStage(Protocol):
-    """One side of a comparison; `detail` says what computed it."""
+    """One side of a comparison."""
 
-    stage: str
-    detail: str
+    @property
+    def stage(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What computed it."""
+        ...
 
     def show(self, clip: str, tensor: Array) -> AbstractContextManager[Shown]:
         """Run one clip; what is shown is good until the context ends. Raises ModelError, ToolchainError."""
