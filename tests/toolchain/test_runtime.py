@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import uuid
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from tests.toolchain.containers import limits, make_rootfs, needs_podman
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Container, Host, Mount, stated_status
 from toolchain_wrappers.sigmastar import run_docker
@@ -82,27 +81,12 @@ def test_the_host_changes_nothing(tmp_path: Path) -> None:
     assert str(tmp_path) == Host().inside(tmp_path) and [] == Host().stop("x")
 
 
-PODMAN = shutil.which("podman")
-needs_podman = pytest.mark.skipif(
-    PODMAN is None or os.getuid() != 0, reason="needs podman, and root for a rootfs"
-)
-
-
 @pytest.fixture
 def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
-    """This machine's own /usr over an empty root: a real container without an image to fetch."""
-    rootfs, work = tmp_path / "rootfs", tmp_path / "work with blank"
-    for folder in ("usr", "etc", "tmp", "proc", "sys", "dev", "work", "run", "var/tmp"):
-        (rootfs / folder).mkdir(parents=True)
-    for link in ("bin", "lib", "lib64", "sbin"):
-        (rootfs / link).symlink_to(f"usr/{link}")
+    """A container with one folder of ours."""
+    rootfs, work = make_rootfs(tmp_path), tmp_path / "work with blank"
     work.mkdir()
-    limits = tmp_path / "containers.conf"
-    limits.write_text(
-        '[containers]\nnetns = "none"\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n'
-        '[engine]\nruntime = "runc"\n'
-    )
-    monkeypatch.setenv("CONTAINERS_CONF", str(limits))
+    monkeypatch.setenv("CONTAINERS_CONF", str(limits(tmp_path)))
     return Container(
         engine="podman",
         rootfs=rootfs,
