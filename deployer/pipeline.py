@@ -19,6 +19,9 @@ from deployer.board.inventory import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.compare import StageOutputs
 from deployer.compare_sim import Compared
+from deployer.conversion import simulate as simulate_step
+from deployer.conversion.job import Direct
+from deployer.conversion.simulate import Simulated
 from deployer.errors import ProgramFailed
 from deployer.events import Advanced, Emit, Finished, Skipped, Started, ignore
 from deployer.project import Project
@@ -158,9 +161,17 @@ def push_to(
     return push_step.push(board, files, directory, dry_run=dry_run, emit=emit)
 
 
-def convert(project: Project, *, force: bool = False, emit: Emit = ignore) -> Artifacts:
-    """Run the toolchain, unless its outputs are current."""
-    return convert_step.convert(project.convert_job(), force=force, emit=emit)
+def convert(
+    project: Project, *, direct: Direct | None = None, force: bool = False, emit: Emit = ignore
+) -> Artifacts:
+    """Run the toolchain, unless its outputs are current; with `direct`, without convert.sh."""
+    return convert_step.convert(project.convert_job(direct), force=force, emit=emit)
+
+
+def simulate(project: Project, *, emit: Emit = ignore) -> Simulated:
+    """Convert what is not current, and simulate the float model by `convert.sh -s true`."""
+    job = project.convert_job()
+    return simulate_step.simulate(job, convert_step.convert(job, force=False, emit=emit), emit=emit)
 
 
 def converted(project: Project) -> Artifacts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from board_runner import models
 from board_runner.graph import Graph
 from deployer import artifacts, compare, convert, resources, stages
+from deployer.conversion import simulate
 from deployer.conversion.job import ConvertJob, Direct
 from deployer.convert import model_inputs
 from deployer.errors import MissingArtifact
@@ -18,7 +21,7 @@ from deployer.events import Event, Skipped, ignore
 from deployer.stages import Simulation
 from toolchain_wrappers import standin
 from toolchain_wrappers.errors import ToolchainError
-from toolchain_wrappers.sigmastar import profile
+from toolchain_wrappers.sigmastar import dumps, profile
 from toolchain_wrappers.sigmastar.commands import Tree
 from toolchain_wrappers.sigmastar.tools import Tools
 from toolchain_wrappers.standin.variants import by_seed
@@ -240,3 +243,30 @@ def test_a_known_failure_is_told_in_words(fresh: ConvertJob) -> None:
     with pytest.raises(ToolchainError, match="skipped in silence") as caught:
         convert.convert(fresh, force=False, emit=ignore)
     assert "data_suffix" in caught.value.hint
+
+
+def test_the_vendors_own_simulation_finds_the_tree_of_another_day(fresh: ConvertJob) -> None:
+    """`-s true` looks under today's date; what was made days ago is simulated, and its texts are saved away."""
+    made = convert.convert(fresh, force=False, emit=ignore)
+    today = Path(made.manifest.settings["made_in"])
+    old = today.with_name("pcupid_20200103")
+    today.rename(old)
+    stamp = datetime.datetime(2020, 1, 3, 12).timestamp()
+    os.utime(old, (stamp, stamp))
+    manifest = replace(made.manifest, settings={**made.manifest.settings, "made_in": str(old)})
+
+    done = simulate.simulate(fresh, replace(made, manifest=manifest), emit=ignore)
+
+    assert len(CLIPS) == len(done.texts) and done.folder.is_relative_to(made.folder)
+    (tensor,) = dumps.parse(done.texts[0].read_text())
+    assert (1, 50) == tensor.values.shape
+    assert [old] == list(old.parent.iterdir())
+
+
+def test_a_simulation_without_texts_is_a_failure(fresh: ConvertJob) -> None:
+    """The vendor's script ends with exit status 0 all the same."""
+    made = convert.convert(fresh, force=False, emit=ignore)
+    _replace_scripts(fresh, "echo Run evaluation OK.; exit 0\n")
+
+    with pytest.raises(ToolchainError, match=r"wrote 0 of 2 texts.*Run evaluation OK"):
+        simulate.simulate(fresh, made, emit=ignore)
