@@ -1,4 +1,4 @@
-"""The Python board program as one file: an executable zip of those runner modules that an `eat.img` needs."""
+"""A Python board program as one file: an executable zip of those runner modules that an `eat.img` needs."""
 
 from __future__ import annotations
 
@@ -13,33 +13,38 @@ import board_runner
 from board_runner import models
 
 ENTRY = "board_runner.prog_sed_eat"
+SIMULATOR = "board_runner.dla_simulator"
+"""The modules whose `main` a program runs."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _HOST_ONLY = "onnx"
 _START = """\
 import sys
 
 if sys.version_info < (3, 10):
-    sys.exit("prog_sed_eat: this Python is %d.%d; 3.10 or newer is needed" % sys.version_info[:2])
+    sys.exit("PROGRAM: this Python is %d.%d; 3.10 or newer is needed" % sys.version_info[:2])
 try:
     import numpy
 except ImportError as e:
-    sys.exit("prog_sed_eat: no numpy on this board (%s)" % e)
+    sys.exit("PROGRAM: no numpy on this board (%s)" % e)
 
-from board_runner.prog_sed_eat import main
+from ENTRY import main
 
 sys.exit(main())
 """
 
 
-def build_python_program(out: Path) -> Path:
-    """Write the program to `out`; it runs where `python3` (3.10 or newer) has numpy (1.24 or newer).
+def build_python_program(out: Path, entry: str = ENTRY) -> Path:
+    """Write the program of the module `entry` to `out`.
 
-    The same sources give the same bytes, so that `push` can tell that nothing changed.
+    It runs where `python3` (3.10 or newer) has numpy (1.24 or newer). The same sources give the same bytes, so
+    that `push` can tell that nothing changed.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        _add(archive, "__main__.py", _START)
-        for name in needed_modules():
+        start = _START.replace("ENTRY", entry).replace("PROGRAM", entry.rpartition(".")[2])
+        _add(archive, "__main__.py", start)
+        for name in needed_modules(entry):
             path = _file(name)
             _add(archive, path.relative_to(_root().parent).as_posix(), path.read_text(encoding="utf-8"))
     part = out.with_name(f".{out.name}.part")
@@ -49,9 +54,9 @@ def build_python_program(out: Path) -> Path:
     return out
 
 
-def needed_modules() -> list[str]:
+def needed_modules(entry: str = ENTRY) -> list[str]:
     """The modules that the entry reaches, also by imports inside functions, short of those that need onnx."""
-    waiting = [ENTRY, *(f"{models.__name__}.{name}" for name in models.NAMES)]
+    waiting = [entry, *(f"{models.__name__}.{name}" for name in models.NAMES)]
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
