@@ -13,7 +13,7 @@ _MARKERS = {"all 8": "o", "mixed": "s", "all 16": "^"}
 
 
 def draw(tuned: Tuned, path: Path) -> Path:
-    """Image size against SQNR, a marker a kind of choice, the front as a line, the choice ringed.
+    """Image size against SQNR, a marker a kind of choice, the front as a line with names, the choice ringed.
 
     Raises UsageError where matplotlib is not installed.
     """
@@ -31,8 +31,14 @@ def draw(tuned: Tuned, path: Path) -> Path:
         for bits, marker in _MARKERS.items():
             shown = [r for r in tuned.results if r.candidate.conv_bits == bits and math.isfinite(r.sqnr_db)]
             sizes, levels = [r.image_bytes for r in shown], [r.sqnr_db for r in shown]
-            axes.scatter(sizes, levels, marker=marker, label=f"convolutions {bits} bit", zorder=2)
-        for r in tuned.results:
+            axes.scatter(
+                sizes,
+                levels,
+                marker=marker,
+                label=f"convolutions: {bits} bit" if bits != "mixed" else "convolutions: 8 and 16 bit",
+                zorder=2,
+            )
+        for r in on_front:
             if math.isfinite(r.sqnr_db):
                 text = f"{r.candidate.name}, {r.invoke_ms:.0f} ms"
                 axes.annotate(
@@ -50,6 +56,7 @@ def draw(tuned: Tuned, path: Path) -> Path:
         axes.set_xlabel("eat.img, bytes")
         axes.set_ylabel("SQNR against float, dB")
         axes.set_title(f"{len(tuned.clips.judged)} clips; times are the simulator's on this machine")
+        axes.margins(x=0.15)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="lower right")
         figure.savefig(path, format="svg", metadata={"Date": None})
