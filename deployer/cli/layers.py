@@ -20,7 +20,7 @@ from deployer.cli.options import Session
 from deployer.layers import between, disk, files
 from deployer.layers.between import LayerPlan, LayerRequest
 from deployer.layers.measure import Errors
-from deployer.layers.report import LayerReport, LayerRow, Order, Unmatched
+from deployer.layers.report import Jump, LayerReport, LayerRow, Order, Unmatched
 from deployer.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -184,11 +184,7 @@ def _notes(console: Console, report: LayerReport, *, left_out: int) -> None:
     if report.jump is None:
         console.print("no jump: no layer adds ten times the noise of what it reads")
     else:
-        jump = report.jump
-        where = f"#{jump.index} {jump.name} ({jump.op})"
-        console.print(
-            f"first jump: {where}: {jump.kind} noise {jump.factor:.0f} times what it reads", markup=False
-        )
+        console.print(_jump(report, report.jump), markup=False)
     if report.no_single:
         console.print(f"no single errors: {report.no_single}")
     for what, missing in (
@@ -205,6 +201,18 @@ def _notes(console: Console, report: LayerReport, *, left_out: int) -> None:
         (report.candidate, report.candidate_detail),
     ):
         console.print(f"[dim]{stage}: {detail}[/]")
+
+
+def _jump(report: LayerReport, jump: Jump) -> str:
+    rows = {row.name: row for row in report.rows}
+    row = rows[jump.name]
+    read = [rows[name].accumulated for name in row.sources if name in rows and name != row.name]
+    inputs = max(read, key=lambda errors: errors.noise_ratio, default=None)
+    said = [f"alone {_decibels(row.single)} dB"] if row.single is not None else []
+    said.append(f"in the chain {_decibels(row.accumulated)} dB")
+    if inputs is not None:
+        said.append(f"what it reads {_decibels(inputs)} dB")
+    return f"first jump: #{jump.index} {jump.name} ({jump.op}): {', '.join(said)}"
 
 
 def _why(missing: Sequence[Unmatched]) -> str:

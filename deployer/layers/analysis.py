@@ -49,7 +49,7 @@ class _Run:
         return name in self.reference.tensors or name in self.inputs
 
     def __getitem__(self, name: str) -> Array:
-        return self.inputs[name] if name in self.inputs else self.reference.tensors[name]
+        return self.reference.tensors[name] if name in self.reference.tensors else self.inputs[name]
 
 
 @dataclass
@@ -78,9 +78,7 @@ def analyse(pair: Pair, clips: Mapping[str, Array], *, emit: Emit, keep: Keep | 
     emit(Started(step=STEP, total=len(clips), unit="clips"))
     found = _Found()
     for done, (clip, tensor) in enumerate(clips.items(), start=1):
-        with pair.reference.show(clip, tensor) as reference, pair.candidate.show(clip, tensor) as candidate:
-            run = _Run(clip=clip, inputs={pair.input_name: tensor}, reference=reference, candidate=candidate)
-            _clip(pair, run, found, keep)
+        _clip(pair, clip, tensor, found, keep)
         emit(Advanced(step=STEP, done=done, total=len(clips), note=clip))
     if not found.layers:
         raise UsageError(
@@ -92,7 +90,13 @@ def analyse(pair: Pair, clips: Mapping[str, Array], *, emit: Emit, keep: Keep | 
     return report
 
 
-def _clip(pair: Pair, run: _Run, found: _Found, keep: Keep | None) -> None:
+def _clip(pair: Pair, clip: str, tensor: Array, found: _Found, keep: Keep | None) -> None:
+    with pair.reference.show(clip, tensor) as reference, pair.candidate.show(clip, tensor) as candidate:
+        run = _Run(clip=clip, inputs={pair.input_name: tensor}, reference=reference, candidate=candidate)
+        _layers(pair, run, found, keep)
+
+
+def _layers(pair: Pair, run: _Run, found: _Found, keep: Keep | None) -> None:
     for name in run.reference.tensors:
         if name not in run.candidate.tensors:
             found.only_reference[name] = run.reference.ops.get(name, "")
@@ -165,7 +169,7 @@ def _report(pair: Pair, clips: tuple[str, ...], found: _Found) -> LayerReport:
         candidate_detail=pair.candidate.detail,
         clips=clips,
         rows=tuple(rows),
-        only_reference=_unmatched(found.only_reference, f"fused away in {pair.candidate.stage}"),
+        only_reference=_unmatched(found.only_reference, f"fused or folded away in {pair.candidate.stage}"),
         only_candidate=_unmatched(found.only_candidate, f"no tensor of this name in {pair.reference.stage}"),
         shapes_differ=tuple(
             Unmatched(name=name, op=op, why=shapes) for name, (op, shapes) in found.shapes.items()

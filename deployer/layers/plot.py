@@ -39,7 +39,7 @@ def draw(report: LayerReport, path: Path) -> Path:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=8, loc="upper right")
+            axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=4)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     return path
 
@@ -48,7 +48,7 @@ def _curves(axes: Axes, report: LayerReport) -> None:
     single = [(row.index, row.single) for row in report.rows if row.single is not None]
     if single:
         at, levels = _points(single)
-        axes.plot(at, levels, ".", ms=4, color=_SINGLE, label="single: fed with the reference's tensors")
+        axes.plot(at, levels, ".", ms=4, color=_SINGLE, label="single: fed with the reference")
     at, levels = _points([(row.index, row.accumulated) for row in report.rows])
     axes.plot(at, levels, "-", lw=1.4, color=_ACCUMULATED, label="accumulated")
     marked = [(row.index, row.accumulated) for row in report.suspicious]
@@ -64,7 +64,8 @@ def _jump(axes: Axes, report: LayerReport) -> None:
     level = _level(_jumped(row, report.jump.kind))
     axes.axvline(row.index, lw=0.8, ls=":", color=_SUSPICIOUS)
     if level is not None:
-        axes.plot([row.index], [level], "o", ms=8, mfc="none", color=_SUSPICIOUS, label="first jump")
+        label = f"first jump: #{row.index}"
+        axes.plot([row.index], [level], "o", ms=8, mfc="none", color=_SUSPICIOUS, label=label)
 
 
 def _jumped(row: LayerRow, kind: str) -> Errors:
