@@ -100,7 +100,7 @@ def _judgements(
     narrow = max(scored[f"{level}, 8 bit"].sqnr_db for level in ("L1", "L2", "L3"))
     wide = scored["16 bit"]
     checks = {
-        "L1, 8 bit, not below ORT's minus 1 dB": scored["L1, 8 bit"].sqnr_db
+        "L3, 8 bit, not below ORT's minus 1 dB": scored["L3, 8 bit"].sqnr_db
         > scored["ORT, 8 bit"].sqnr_db - 1,
         "16 bit not below ORT's minus 1 dB": wide.sqnr_db > scored["ORT, 16 bit"].sqnr_db - 1,
     }
