@@ -208,10 +208,10 @@ def _jump(report: LayerReport, jump: Jump) -> str:
     row = rows[jump.name]
     read = [rows[name].accumulated for name in row.sources if name in rows and name != row.name]
     inputs = max(read, key=lambda errors: errors.noise_ratio, default=None)
-    said = [f"alone {_decibels(row.single)} dB"] if row.single is not None else []
-    said.append(f"in the chain {_decibels(row.accumulated)} dB")
+    said = [f"alone {_quality(row.single)}"] if row.single is not None else []
+    said.append(f"in the chain {_quality(row.accumulated)}")
     if inputs is not None:
-        said.append(f"what it reads {_decibels(inputs)} dB")
+        said.append(f"what it reads {_quality(inputs)}")
     return f"first jump: #{jump.index} {jump.name} ({jump.op}): {', '.join(said)}"
 
 
@@ -232,6 +232,13 @@ def _cells(row: LayerRow) -> list[str]:
         "-" if row.single is None else _decibels(row.single),
         ", ".join(marks),
     ]
+
+
+def _quality(errors: Errors) -> str:
+    """A vendor's text has no SQNR."""
+    if errors.sqnr_db is None:
+        return f"COS {_number(errors.cosine, '{:.6f}')}"
+    return f"{_decibels(errors)} dB"
 
 
 def _decibels(errors: Errors) -> str:
