@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from deployer import yaml_source
 from deployer.board.inventory import BoardConfig, parse_address
@@ -66,6 +66,20 @@ class ToolchainSection(Section):
     tensor_arrays: tuple[str, ...] = ()
 
 
+class BoardSimulatorSection(Section):
+    """The vendor's `dla_simulator` on the board, from which `compare-sim board` gets tensors; its input files."""
+
+    path: PurePosixPath | None = None
+    format: Literal["RAWDATA_NHWC", "DUMP_RAWDATA"] = "RAWDATA_NHWC"
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: PurePosixPath | None) -> PurePosixPath | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("an absolute path on the board, such as /customer/prog_dla_dla_simulator")
+        return value
+
+
 class BenchSection(Section):
     """How often, and how long to wait for one run."""
 
@@ -90,6 +104,7 @@ class Settings(Section):
     audio: AudioSection = AudioSection()
     toolchain: ToolchainSection = ToolchainSection()
     program: Path | None = None
+    board_simulator: BoardSimulatorSection = BoardSimulatorSection()
     boards: dict[str, dict[str, Any]] = {}
     default_board: str | None = None
     bench: BenchSection = BenchSection()
