@@ -25,9 +25,11 @@ _LONGEST_NAME = 120
 
 
 def as_data(report: LayerReport) -> dict[str, Any]:
-    """Everything but the tensors; an infinite SQNR is null with `equal` true."""
+    """Everything but the tensors; an infinite SQNR is null with `equal` true, an infinite jump null."""
     whole = asdict(report)
     whole["rows"] = [_row(row) for row in report.rows]
+    if report.jump is not None and math.isinf(report.jump.factor):
+        whole["jump"]["factor"] = None
     return whole
 
 

@@ -22,6 +22,7 @@ from deployer.layers import analysis, between, disk, files, plot
 from deployer.layers.between import LayerRequest
 from deployer.layers.disk import Need
 from deployer.layers.dumped import DumpStage
+from deployer.layers.measure import Errors
 from deployer.layers.report import LayerReport
 from deployer.layers.shown import EngineStage
 from deployer.project import Project
@@ -180,3 +181,14 @@ def test_what_is_kept_can_be_read_again(report: LayerReport, tmp_path: Path) -> 
         assert row.accumulated.cosine == pytest.approx(line.cosine, abs=1e-6)
     assert "{http://www.w3.org/2000/svg}svg" == ElementTree.parse(paths[2]).getroot().tag
     assert paths[2].read_bytes() == plot.draw(report, tmp_path / "again.svg").read_bytes()
+
+
+def test_a_layer_without_meaning_is_still_json(report: LayerReport) -> None:
+    """A reference of zeros: figures and jump are null, not Infinity."""
+    nothing = Errors(cosine=None, rmse=None, mse=1.0, sqnr_db=None)
+    broken = replace(report, rows=(replace(report.rows[0], accumulated=nothing, single=nothing),))
+
+    data = json.loads(json.dumps(files.as_data(broken), allow_nan=False))
+
+    assert (None, None) == (data["jump"]["factor"], data["rows"][0]["accumulated"]["sqnr_db"])
+    assert ["suspicious"] == data["rows"][0]["marks"]

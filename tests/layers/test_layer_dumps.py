@@ -112,6 +112,21 @@ def test_any_data_can_lie_between_headers(
     assert data == dump["x"].tobytes() == dump["y"].tobytes()
 
 
+@given(at=st.integers(0, 400), length=st.integers(0, 12), put=st.binary(max_size=12), number=st.booleans())
+def test_a_damaged_dump_is_read_or_refused_and_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, at: int, length: int, put: bytes, number: bool
+) -> None:
+    """Bytes replaced anywhere, by noise or by digits."""
+    content = b"isFloat: 0\n" + _block(LEVELS.tobytes(), "1, 3", "SGS_S16", scale="0.5") * 2
+    damage = bytes(b"0123456789-e.,"[byte % 14] for byte in put) if number else put
+    try:
+        dump = _read(tmp_path_factory.getbasetemp(), content[:at] + damage + content[at + length :])
+    except ToolchainError:
+        return
+    for name in dump:
+        assert dump[name].nbytes <= 2 * len(content)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -24,6 +24,7 @@ MAX_PATH_BYTES = 122
 """Longer, and the tools write no file."""
 
 _LONGEST_LINE = 4096
+_MOST_DIMS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +191,11 @@ class _Reader:
     def _block(self, header: Mapping[str, str], start: int, size: int) -> Block:
         name, word = header["name"], header["type"]
         shape = tuple(int(part) for part in header["shape"].replace(",", " ").split())
-        if len(shape) != int(header["dims"]):
+        try:
+            scale, zero = float(header["scale"]), int(header["zero"])
+        except ValueError as e:
+            raise ToolchainError(f"tensor {name!r}: its scale or zero point is no number: {e}") from e
+        if len(shape) != int(header["dims"]) or len(shape) > _MOST_DIMS:
             raise ToolchainError(f"tensor {name!r}: {header['dims']} dimensions stated, shape {list(shape)}")
         dtype = self._form.float_type if self._float else self._form.types.get(word)
         if dtype is None:
@@ -205,8 +210,8 @@ class _Reader:
             shape=shape,
             stored_shape=stored,
             dtype=dtype,
-            scale=float(header["scale"]),
-            zero=int(float(header["zero"])),
+            scale=scale,
+            zero=zero,
             offset=start,
         )
 
