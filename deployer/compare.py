@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
+from deployer import layouts
+from deployer.decisions import Decided, Flip, decided, flips
+from deployer.distribution import ErrorHistogram, Spread, quantiles
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageOutputs:
-    """What one stage gave: clip -> output tensor -> float array. `detail` says what computed it.
+    """What one stage gave: clip -> output tensor -> float array, in memory or read as it is asked for.
+
+    `detail` says what computed it.
 
     A stage that shows no tensors, such as a vendor's board program, has `class_ids` (clip -> id) alone.
     """
@@ -50,10 +56,22 @@ class ClipDiff:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What holds for the worst clip's cosine and RMSE, and for the share of equal decisions."""
+
+    cosine_min: float = 0.99
+    rmse_max: float = 0.1
+    top1_min: float = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """A candidate against a reference, over all clips and outputs; the worst clip has the least cosine.
 
-    `class_ids_only`: one side shows no tensors, so only the decisions were compared.
+    `class_ids_only`: one side shows no tensors, so only the decisions were compared. `flips` are the clips decided
+    otherwise, `spread` how abs(error) is spread over all elements, `quantiles` how each figure is over the clips,
+    `passing` the limits that would just hold, None where no limit would, `notes` what was done to the candidate's
+    tensors before, by how many clips it was done to.
     """
 
     reference: str
@@ -66,15 +84,15 @@ class Comparison:
     top1_agreement: float
     worst_clip: str
     class_ids_only: bool = False
+    flips: tuple[Flip, ...] = ()
+    spread: Spread | None = None
+    quantiles: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    passing: Limits | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What holds for the worst clip's cosine and RMSE, and for the share of equal decisions."""
-
-    cosine_min: float = 0.99
-    rmse_max: float = 0.1
-    top1_min: float = 0.9
+    def worst(self, count: int) -> list[ClipDiff]:
+        """The worst clips first."""
+        return sorted(self.clips, key=lambda row: _badness(row.diff), reverse=True)[:count]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,33 +127,109 @@ def difference(candidate: Array, reference: Array) -> TensorDiff:
     )
 
 
-def compare(reference: StageOutputs, candidate: StageOutputs) -> Comparison:
-    """Compare every clip. Raises UsageError for clips or tensors that one side lacks, and for other shapes."""
+def compare(
+    reference: StageOutputs, candidate: StageOutputs, *, targets: Mapping[str, int] | None = None
+) -> Comparison:
+    """Compare every clip, one at a time. Raises UsageError for clips or tensors that one side lacks, and shapes."""
     if reference.class_ids is not None or candidate.class_ids is not None:
-        return _of_decisions(reference, candidate)
+        return _of_decisions(reference, candidate, targets or {})
     missing = sorted(set(reference.outputs) ^ set(candidate.outputs))
     if missing or not reference.outputs:
         what = f"clip {missing[0]} is in one of them only" if missing else "there is no clip"
-        raise UsageError(f"{reference.stage} and {candidate.stage} cannot be compared: {what}")
-    rows = tuple(
-        ClipDiff(clip=clip, tensor=name, diff=_of_clip(reference, candidate, clip, name))
-        for clip, tensors in reference.outputs.items()
-        for name in tensors
-    )
-    worst = max(rows, key=lambda row: _badness(row.diff))
-    signal, noise = _energies(reference, candidate)
-    cosines = [row.diff.cosine for row in rows]
-    ratios = [row.diff.rmse for row in rows]
-    return Comparison(
-        reference=reference.stage,
-        candidate=candidate.stage,
-        clips=rows,
-        cosine_min=None if None in cosines else min(c for c in cosines if c is not None),
-        rmse_max=None if None in ratios else max(r for r in ratios if r is not None),
-        sqnr_db=_sqnr_db(signal, noise),
-        max_abs=max((row.diff.max_abs for row in rows), key=lambda v: (math.isnan(v), v)),
-        top1_agreement=sum(row.diff.top1_agrees for row in rows) / len(rows),
-        worst_clip=worst.clip,
+        raise UsageError(
+            f"{reference.stage} and {candidate.stage} cannot be compared: {what}",
+            hint="--common compares the clips that both have",
+        )
+    sums = _Sums()
+    for clip in reference.outputs:
+        sums.add(reference, candidate, clip)
+    return sums.comparison(reference.stage, candidate.stage, targets or {})
+
+
+class _Sums:
+    """What grows while the clips pass: a row each, and sums over all elements in float64, in the order of clips."""
+
+    def __init__(self) -> None:
+        self.rows: list[ClipDiff] = []
+        self.signal = self.noise = 0.0
+        self.histogram = ErrorHistogram()
+        self.notes: Counter[str] = Counter()
+        self.decided: tuple[dict[str, Decided], dict[str, Decided]] = ({}, {})
+
+    def add(self, reference: StageOutputs, candidate: StageOutputs, clip: str) -> None:
+        """One clip, all its outputs."""
+        wanted, given = reference.outputs[clip], candidate.outputs[clip]
+        for number, (name, b) in enumerate(wanted.items()):
+            pair = f"{clip}, output {name!r}, {candidate.stage} against {reference.stage}"
+            if name not in given:
+                raise UsageError(f"{candidate.stage} gave no output {name!r} for {clip}")
+            a = self._fitted(given[name], b, pair)
+            exact = b.astype(np.float64)
+            error = a.astype(np.float64) - exact
+            self.signal += float(np.square(exact).sum())
+            self.noise += float(np.square(error).sum())
+            self.histogram.add(error)
+            self.rows.append(ClipDiff(clip=clip, tensor=name, diff=difference(a, b)))
+            if number == 0:
+                self.decided[0][clip], self.decided[1][clip] = decided(b), decided(a)
+
+    def _fitted(self, a: Array, b: Array, pair: str) -> Array:
+        if a.shape == b.shape and a.dtype.kind == b.dtype.kind:
+            return a
+        try:
+            fitted = layouts.aligned(a, b)
+        except UsageError as e:
+            raise UsageError(f"{pair}: {e}", hint=e.hint) from e
+        self.notes[fitted.note] += 1
+        return fitted.tensor
+
+    def comparison(self, reference: str, candidate: str, targets: Mapping[str, int]) -> Comparison:
+        """The record of it all."""
+        diffs = [row.diff for row in self.rows]
+        cosine_min = _extreme([d.cosine for d in diffs], min)
+        rmse_max = _extreme([d.rmse for d in diffs], max)
+        top1 = sum(d.top1_agrees for d in diffs) / len(diffs)
+        return Comparison(
+            reference=reference,
+            candidate=candidate,
+            clips=tuple(self.rows),
+            cosine_min=cosine_min,
+            rmse_max=rmse_max,
+            sqnr_db=_sqnr_db(self.signal, self.noise),
+            max_abs=max((d.max_abs for d in diffs), key=lambda v: (math.isnan(v), v)),
+            top1_agreement=top1,
+            worst_clip=max(self.rows, key=lambda row: _badness(row.diff)).clip,
+            flips=flips(*self.decided, targets),
+            spread=self.histogram.spread(),
+            quantiles=_quantiles(diffs),
+            passing=_passing(cosine_min, rmse_max, top1),
+            notes=dict(self.notes),
+        )
+
+
+def _extreme(values: Sequence[float | None], which: Callable[[Sequence[float]], float]) -> float | None:
+    """None where one is undefined."""
+    known = [value for value in values if value is not None]
+    return which(known) if len(known) == len(values) else None
+
+
+def _quantiles(diffs: Sequence[TensorDiff]) -> dict[str, dict[str, float]]:
+    figures = ("cosine", "rmse", "sqnr_db", "max_abs")
+    columns = {name: [getattr(diff, name) for diff in diffs] for name in figures}
+    return {
+        name: quantiles([v for v in column if v is not None and math.isfinite(v)])
+        for name, column in columns.items()
+    }
+
+
+def _passing(cosine: float | None, rmse: float | None, top1: float) -> Limits | None:
+    """Rounded to four places, to the side that still passes."""
+    if cosine is None or rmse is None or not math.isfinite(cosine + rmse):
+        return None
+    return Limits(
+        cosine_min=math.floor(cosine * 1e4) / 1e4,
+        rmse_max=math.ceil(rmse * 1e4) / 1e4,
+        top1_min=math.floor(top1 * 1e4) / 1e4,
     )
 
 
@@ -158,11 +252,14 @@ def _tensor_failures(comparison: Comparison, limits: Limits) -> list[str]:
     return failures
 
 
-def _of_decisions(reference: StageOutputs, candidate: StageOutputs) -> Comparison:
-    wanted, given = _decisions(reference), _decisions(candidate)
+def _of_decisions(reference: StageOutputs, candidate: StageOutputs, targets: Mapping[str, int]) -> Comparison:
+    wanted, given = decisions(reference), decisions(candidate)
     if set(wanted) != set(given) or not wanted:
-        raise UsageError(f"{reference.stage} and {candidate.stage} cannot be compared: not the same clips")
-    flips = [clip for clip in wanted if wanted[clip] != given[clip]]
+        raise UsageError(
+            f"{reference.stage} and {candidate.stage} cannot be compared: not the same clips",
+            hint="--common compares the clips that both have",
+        )
+    turned = flips(wanted, given, targets)
     return Comparison(
         reference=reference.stage,
         candidate=candidate.stage,
@@ -171,36 +268,18 @@ def _of_decisions(reference: StageOutputs, candidate: StageOutputs) -> Compariso
         rmse_max=None,
         sqnr_db=None,
         max_abs=None,
-        top1_agreement=1.0 - len(flips) / len(wanted),
-        worst_clip=flips[0] if flips else next(iter(wanted)),
+        top1_agreement=1.0 - len(turned) / len(wanted),
+        worst_clip=turned[0].clip if turned else next(iter(wanted)),
         class_ids_only=True,
+        flips=turned,
     )
 
 
-def _decisions(stage: StageOutputs) -> Mapping[str, int]:
+def decisions(stage: StageOutputs) -> dict[str, Decided]:
+    """What a stage decides, clip by clip: by its first output, or by its class ids alone."""
     if stage.class_ids is not None:
-        return stage.class_ids
-    return {clip: int(np.argmax(next(iter(tensors.values())))) for clip, tensors in stage.outputs.items()}
-
-
-def _of_clip(reference: StageOutputs, candidate: StageOutputs, clip: str, name: str) -> TensorDiff:
-    try:
-        return difference(candidate.outputs[clip][name], reference.outputs[clip][name])
-    except KeyError as e:
-        raise UsageError(f"{candidate.stage} gave no output {name!r} for {clip}") from e
-    except UsageError as e:
-        pair = f"{clip}, output {name!r}, {candidate.stage} against {reference.stage}"
-        raise UsageError(f"{pair}: {e}", hint=e.hint) from e
-
-
-def _energies(reference: StageOutputs, candidate: StageOutputs) -> tuple[float, float]:
-    signal = noise = 0.0
-    for clip, tensors in reference.outputs.items():
-        for name, b in tensors.items():
-            exact = b.astype(np.float64)
-            signal += float(np.square(exact).sum())
-            noise += float(np.square(candidate.outputs[clip][name].astype(np.float64) - exact).sum())
-    return signal, noise
+        return {clip: Decided(class_id=class_id) for clip, class_id in stage.class_ids.items()}
+    return {clip: decided(next(iter(stage.outputs[clip].values()))) for clip in stage.outputs}
 
 
 def _sqnr_db(signal: float, noise: float) -> float | None:

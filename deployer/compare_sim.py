@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from board_runner.contract import Array
 from board_runner.engine import Engine
+from board_runner.errors import UsageError
 from deployer import artifacts, compare, stages
+from deployer.clip_set import ClipSet
 from deployer.compare import Comparison, Limits, StageOutputs, Verdict
-from deployer.convert import model_inputs
+from deployer.conversion.job import toolchain_identity
+from deployer.decisions import Agreement, agreement
 from deployer.errors import CheckFailed, ConfigError
 from deployer.events import Emit
+from deployer.output_store import Manifest, OutputFolder
 from deployer.project import Project
 from deployer.stages import Simulation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to compare and how. `stages` are names, or NAME=FOLDER for outputs that are kept there.
+
+    `clips` empty means the project's; `common` compares what all stages have, `save` keeps outputs below a
+    folder of the user's, `fresh` computes what is kept already.
+    """
+
+    stages: Sequence[str]
+    clips: tuple[Path, ...] = ()
+    jobs: int | None = None
+    save: Path | None = None
+    fresh: bool = False
+    common: bool = False
+    reference: StageOutputs | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +50,16 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """Every stage against the one before it, in the order asked for, and against the first."""
+    """Every stage against the one before it, in the order asked for, and the last against the first.
+
+    `left_out` are clips that not all stages have.
+    """
 
     stages: tuple[StageOutputs, ...]
     judged: tuple[Judged, ...]
+    agreement: Agreement | None = None
+    labels: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def raise_failure(self) -> None:
         """Raise CheckFailed when a limit does not hold."""
@@ -38,54 +68,198 @@ class Compared:
                 pair = f"{judged.comparison.candidate} against {judged.comparison.reference}"
                 raise CheckFailed(
                     f"{pair}: {'; '.join(judged.verdict.failures)}; worst clip {judged.comparison.worst_clip}",
-                    hint="`limits:` in deploy.yaml; `toolchain.conv_input_format: ALL_INT16` is more exact",
+                    hint="`limits:` in deploy.yaml; `deploy compare-sim ... --layers` shows where it is lost",
                 )
 
 
+@dataclass(frozen=True)
+class _Chosen(Mapping[str, Mapping[str, Array]]):
+    """Some clips of a folder, in the order asked for."""
+
+    folder: OutputFolder
+    names: tuple[str, ...]
+    _known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_known", frozenset(self.names))
+
+    def __getitem__(self, clip: str) -> Mapping[str, Array]:
+        if clip not in self._known:
+            raise KeyError(clip)
+        return self.folder[clip]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 def compare_stages(
-    project: Project, names: Sequence[str], *, board: Callable[[], StageOutputs], emit: Emit
+    project: Project, request: Request, *, board: Callable[[], StageOutputs], emit: Emit
 ) -> Compared:
     """Run the stages in the order asked for and compare; `board` runs the clips on a board, if it is asked for.
 
     Raises UsageError, MissingArtifact, ToolchainError before anything runs where that can be known.
     """
-    stages.check_names(names)
-    settings = project.deployment.settings.limits
-    simulated = [name for name in names if name in stages.SIMULATED]
-    converted = artifacts.load(project.artifacts_dir) if simulated else None
-    clips = model_inputs(project.model, project.contract, project.clips)
-    outputs: list[StageOutputs] = []
+    stored = {name: Path(folder) for name, _, folder in (s.partition("=") for s in request.stages) if folder}
+    names = [stage.partition("=")[0] for stage in request.stages]
+    check(names, extra=request.reference is not None)
+    opened = {name: OutputFolder.open(folder) for name, folder in stored.items()}
+    clips = ClipSet(
+        model_name=project.model_name,
+        contract=project.contract,
+        wavs=request.clips or tuple(project.clips),
+    )
+    runner = _Runner(project, request, clips, emit)
+    runner.check([name for name in names if name not in opened])
+    made: list[StageOutputs] = [request.reference] if request.reference is not None else []
     for name in names:
-        if name == "board":
-            outputs.append(board())
-        elif converted is not None and name in stages.SIMULATED:
-            simulation = Simulation(tree=project.tree, artifacts=converted, contract=project.contract)
-            outputs.append(stages.simulate(name, simulation, clips, emit=emit))
+        if name in opened:
+            made.append(_stored(name, opened[name]))
+        elif name == "board":
+            made.append(board())
         else:
-            engine, detail = _engine(project, name)
-            outputs.append(stages.run_engine(name, engine, clips, detail=detail, emit=emit))
-    return judge(outputs, Limits(**settings.model_dump()))
+            made.append(runner.run(name))
+    _same_inputs(made)
+    kept, left_out = _common(made) if request.common or request.reference is not None else (made, ())
+    limits = Limits(**project.deployment.settings.limits.model_dump())
+    judged = judge(kept, limits, targets=project.targets)
+    return replace(judged, labels=tuple(project.labels), left_out=left_out)
 
 
-def _engine(project: Project, name: str) -> tuple[Engine, str]:
-    if name == "onnx":
-        return stages.onnx_engine(project.onnx)
-    checkpoint = project.deployment.settings.model.checkpoint
-    if checkpoint is None:
-        raise ConfigError("the stage torch needs a checkpoint", hint="set model.checkpoint in deploy.yaml")
-    from deployer.export.engine import TorchEngine
-
-    folder = project.deployment.resolve(checkpoint)
-    return TorchEngine(folder, project.contract), f"PyTorch on {folder.name}"
+def check(names: Sequence[str], *, extra: bool) -> None:
+    """Known names, each once, two or more with the user's own reference. Raises UsageError."""
+    stages.check_names([*names, "torch"] if extra and "torch" not in names else names)
 
 
-def judge(outputs: Sequence[StageOutputs], limits: Limits) -> Compared:
+class _Runner:
+    """Runs stages of one project over one set of clips."""
+
+    def __init__(self, project: Project, request: Request, clips: ClipSet, emit: Emit) -> None:
+        self._project, self._request, self._clips, self._emit = project, request, clips, emit
+        self._jobs = stages.jobs_or_cores(request.jobs)
+
+    def check(self, names: Sequence[str]) -> None:
+        """What can be known before anything runs."""
+        if any(name in stages.SIMULATED for name in names):
+            artifacts.load(self._project.artifacts_dir)
+        if "torch" in names:
+            self._checkpoint()
+
+    def run(self, name: str) -> StageOutputs:
+        """One stage, into its folder; what is there already is not computed again."""
+        if name in stages.SIMULATED:
+            return self._simulated(name)
+        if name == "onnx":
+            maker = stages.OnnxMaker(path=self._project.onnx)
+            return self._engine(name, maker, maker.detail, artifacts.sha256(self._project.onnx))
+        from deployer.export.engine import TorchMaker
+
+        folder = self._checkpoint()
+        digest = hashlib.sha256()
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            digest.update(artifacts.sha256(path).encode())
+        make = TorchMaker(folder=folder, contract=self._project.contract)
+        return self._engine(name, make, f"PyTorch on {folder.name}", digest.hexdigest())
+
+    def _simulated(self, name: str) -> StageOutputs:
+        converted = artifacts.load(self._project.artifacts_dir)
+        simulation = Simulation(
+            tools=self._project.tools,
+            artifacts=converted,
+            contract=self._project.contract,
+            stall_timeout_s=self._project.deployment.settings.toolchain.stall_timeout_s,
+        )
+        model = simulation.model(name)
+        detail = f"simulator.py on {model.name}"
+        tree = toolchain_identity(self._project.tree)
+        folder = self._folder(name, detail, artifacts.sha256(model), tree, converted.chip)
+        stages.simulate(name, simulation, self._clips, folder, jobs=self._jobs, emit=self._emit)
+        return self._outputs(folder)
+
+    def _engine(self, name: str, make: Callable[[], Engine], detail: str, model: str) -> StageOutputs:
+        folder = self._folder(name, detail, model)
+        stages.run_engine(name, make, self._clips, folder, jobs=self._jobs, emit=self._emit)
+        return self._outputs(folder)
+
+    def _folder(self, name: str, detail: str, *decides: str) -> OutputFolder:
+        parent = self._request.save or self._project.deployment.state_dir / "outputs"
+        key = hashlib.sha256("\n".join((name, detail, *decides)).encode()).hexdigest()
+        manifest = Manifest(stage=name, detail=detail, key=key)
+        return OutputFolder.create(parent / name, manifest, fresh=self._request.fresh)
+
+    def _outputs(self, folder: OutputFolder) -> StageOutputs:
+        chosen = _Chosen(folder, tuple(self._clips.names))
+        return StageOutputs(stage=folder.manifest.stage, detail=folder.manifest.detail, outputs=chosen)
+
+    def _checkpoint(self) -> Path:
+        checkpoint = self._project.deployment.settings.model.checkpoint
+        if checkpoint is None:
+            raise ConfigError(
+                "the stage torch needs a checkpoint", hint="set model.checkpoint in deploy.yaml"
+            )
+        return self._project.deployment.resolve(checkpoint)
+
+
+def _stored(name: str, folder: OutputFolder) -> StageOutputs:
+    detail = f"{folder.manifest.detail}, kept in {folder.folder}"
+    return StageOutputs(stage=name, detail=detail, outputs=folder, class_ids=folder.class_ids)
+
+
+def _same_inputs(made: Sequence[StageOutputs]) -> None:
+    """Raise UsageError where two stages were given another input under one clip's name."""
+    first: dict[str, tuple[str, str]] = {}
+    for stage in made:
+        folder = _folder_of(stage)
+        for clip in stage.outputs if folder is not None else ():
+            assert folder is not None
+            given = folder.inputs(clip)
+            name, digest = first.setdefault(clip, (stage.stage, given))
+            if digest != given:
+                raise UsageError(
+                    f"{clip}: {stage.stage} and {name} were given different inputs",
+                    hint="compute both from the same wavs; a front end or its settings may have changed",
+                )
+
+
+def _folder_of(stage: StageOutputs) -> OutputFolder | None:
+    outputs = stage.outputs
+    if isinstance(outputs, OutputFolder):
+        return outputs
+    return outputs.folder if isinstance(outputs, _Chosen) else None
+
+
+def _common(made: Sequence[StageOutputs]) -> tuple[list[StageOutputs], tuple[str, ...]]:
+    """Every stage with the clips that all have; and the names of the others. Raises UsageError for none."""
+    names = [stage.class_ids if stage.class_ids is not None else stage.outputs for stage in made]
+    shared = [clip for clip in names[0] if all(clip in each for each in names)]
+    if not shared:
+        raise UsageError("the stages have no clip in common")
+    left_out = tuple(sorted({clip for each in names for clip in each} - set(shared)))
+    return [_of(stage, shared) for stage in made], left_out
+
+
+def _of(stage: StageOutputs, clips: Sequence[str]) -> StageOutputs:
+    if stage.class_ids is not None:
+        return replace(stage, class_ids={clip: stage.class_ids[clip] for clip in clips})
+    folder = _folder_of(stage)
+    if folder is not None:
+        return replace(stage, outputs=_Chosen(folder, tuple(clips)))
+    return replace(stage, outputs={clip: stage.outputs[clip] for clip in clips})
+
+
+def judge(
+    outputs: Sequence[StageOutputs], limits: Limits, *, targets: Mapping[str, int] | None = None
+) -> Compared:
     """Compare neighbours, and the last with the first when there are more than two."""
     pairs = list(itertools.pairwise(outputs))
     if len(outputs) > 2:
         pairs.append((outputs[0], outputs[-1]))
-    comparisons = [compare.compare(reference, candidate) for reference, candidate in pairs]
+    comparisons = [compare.compare(a, b, targets=targets) for a, b in pairs]
+    decided = [(stage.stage, compare.decisions(stage)) for stage in outputs]
     return Compared(
         stages=tuple(outputs),
         judged=tuple(Judged(comparison=c, verdict=compare.verdict(c, limits)) for c in comparisons),
+        agreement=agreement(decided, targets or {}),
     )

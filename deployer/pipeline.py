@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer import __version__, artifacts, compare_sim, program, records
+from deployer import __version__, artifacts, board_stage, compare_sim, program, records
 from deployer import bench as bench_step
 from deployer import convert as convert_step
 from deployer import export as export_step
@@ -17,8 +17,9 @@ from deployer.artifacts import Artifacts
 from deployer.board.base import Board, BoardFacts
 from deployer.board.inventory import BoardConfig
 from deployer.board.ssh import SshBoard
+from deployer.board_stage import Simulator
 from deployer.compare import StageOutputs
-from deployer.compare_sim import Compared
+from deployer.compare_sim import Compared, Request
 from deployer.conversion import simulate as simulate_step
 from deployer.conversion.job import Direct
 from deployer.conversion.simulate import Simulated
@@ -180,29 +181,57 @@ def converted(project: Project) -> Artifacts:
 
 
 def compare(
-    project: Project, names: Sequence[str], *, config: Callable[[], BoardConfig], emit: Emit = ignore
+    project: Project, request: Request, *, config: Callable[[], BoardConfig], emit: Emit = ignore
 ) -> Compared:
     """Run the stages and hold them against each other; `config` is asked only if `board` is among them."""
 
     def on_board() -> StageOutputs:
         return _board_stage(project, config(), emit=emit)
 
-    return compare_sim.compare_stages(project, names, board=on_board, emit=emit)
+    return compare_sim.compare_stages(project, request, board=on_board, emit=emit)
 
 
 def _board_stage(project: Project, config: BoardConfig, *, emit: Emit) -> StageOutputs:
+    """Tensors where the board can give them, else class ids, and the detail says why."""
+    settings = project.deployment.settings
     files = board_files(project, emit=emit)
     placed = project.program_on(config)
-    class_ids = {}
+    simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=settings.program is None)
+    needed = [file for file in files if file.source not in project.clips]
+    if simulator is not None and simulator.own:
+        needed.append(BoardFile(source=_own_simulator(project), name=board_stage.OWN, executable=True))
     with SshBoard(config) as board:
+        push_to(board, project, config, needed, emit=emit)
+        why_not = board_stage.missing(board, simulator)
+        if simulator is not None and why_not is None:
+            return _board_tensors(board, project, simulator, emit=emit).stage
         push_to(board, project, config, files, emit=emit)
+        class_ids = {}
         emit(Started(step="board", total=len(project.clips), unit="clips"))
         for done, clip in enumerate(project.clips, start=1):
             class_ids[clip.name] = run_step.run_clip(board, placed, clip.name).class_id
             emit(Advanced(step="board", done=done, total=len(project.clips), note=clip.name))
     emit(Finished(step="board", note=f"{len(class_ids)} clips, class ids only"))
-    detail = f"{placed.name} on {config.name}: class ids only"
+    detail = f"{placed.name} on {config.name}: class ids only, since {why_not}"
     return StageOutputs(stage="board", detail=detail, outputs={}, class_ids=class_ids)
+
+
+def _board_tensors(
+    board: Board, project: Project, simulator: Simulator, *, emit: Emit
+) -> board_stage.BoardTensors:
+    contract = project.contract
+    image = project.ready_image or converted(project).image
+    clips = ((wav.name, convert_step.model_input(project.model, contract, wav)) for wav in project.clips)
+    expected = board_stage.expected_of(image)
+    answers = board_stage.simulate(board, simulator, clips, contract.outputs, expected=expected)
+    where = f"{simulator.path.name} on {board.name}"
+    return board_stage.collect(answers, total=len(project.clips), where=where, emit=emit)
+
+
+def _own_simulator(project: Project) -> Path:
+    path = project.deployment.state_dir / "program" / board_stage.OWN.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return program.build_python_program(path, program.SIMULATOR)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,8 +246,8 @@ def run_all(project: Project, config: BoardConfig, *, emit: Emit = ignore) -> Wh
     """Export where a checkpoint is configured, convert, compare, push and bench, skipping what is current."""
     export(project, emit=emit)
     convert(project, emit=emit)
-    names = ("float", "fixed", "offline")
-    compared = compare(project, names, config=lambda: config, emit=emit)
+    asked = Request(stages=("float", "fixed", "offline"))
+    compared = compare(project, asked, config=lambda: config, emit=emit)
     return WholeChain(compared=compared, benched=bench(project, config, emit=emit))
 
 

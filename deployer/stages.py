@@ -1,95 +1,137 @@
-"""The stages of a model, and what each gives for a set of clips."""
+"""The stages of a model, and running one over a set of clips into a folder of outputs."""
 
 from __future__ import annotations
 
+import itertools
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from board_runner.contract import Array, InputContract
+from board_runner.contract import Array, InputContract, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import UsageError
-from deployer import artifacts, shell
+from deployer import artifacts
 from deployer.artifacts import Artifacts
-from deployer.compare import StageOutputs
-from deployer.conversion import staging
-from deployer.conversion.tool_run import last_words
+from deployer.clip_set import ClipSet
+from deployer.conversion import staging, tool_run
 from deployer.events import Advanced, Emit, Finished, Logged, Started
-from deployer.scheduler import InProcess, Scheduler
+from deployer.output_store import OutputFolder, input_sha256
+from deployer.scheduler import InProcess, Processes, Scheduler, Threads
 from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers.runtime import Host
 from toolchain_wrappers.sigmastar import commands, dumps
-from toolchain_wrappers.sigmastar.commands import Tree
+from toolchain_wrappers.sigmastar.tools import Tools
 
 NAMES = ("torch", "onnx", "float", "fixed", "offline", "board")
 SIMULATED = {"float": artifacts.FLOAT, "fixed": artifacts.FIXED, "offline": artifacts.IMAGE}
+SHARD = 16
+"""Clips a simulator gets at once: its start costs about as much as a few clips."""
 
-Tensors = Mapping[str, Array]
+FEW = 24
+"""Up to so many clips an engine runs here: processes cost more to start than they save."""
+
+
+def check_names(names: Sequence[str]) -> None:
+    """At least two different, known stages. Raises UsageError."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise UsageError(f"no stage {unknown[0]!r}", hint=f"stages: {', '.join(NAMES)}")
+    if len(set(names)) != len(names) or len(names) < 2:
+        raise UsageError(
+            "a comparison needs two or more different stages", hint=f"stages: {', '.join(NAMES)}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
     """What the toolchain's simulator needs, whichever stage it runs."""
 
-    tree: Tree
+    tools: Tools
     artifacts: Artifacts
     contract: InputContract
-    idle_timeout_s: float = 1800.0
+    stall_timeout_s: float = 1800.0
+
+    def model(self, stage: str) -> Path:
+        """The converted file that a stage runs."""
+        return self.artifacts.path(SIMULATED[stage])
+
+    @property
+    def work_parent(self) -> Path:
+        """Where the simulator's folders are made: one that a container sees."""
+        host = isinstance(self.tools.runtime, Host)
+        return Path(tempfile.gettempdir()) if host else self.tools.tree.algorithm_dir
 
 
-def simulate(stage: str, simulation: Simulation, clips: Tensors, *, emit: Emit) -> StageOutputs:
-    """Run one stage by the toolchain's simulator, in a folder of its own, and read its text dumps.
+def simulate(
+    stage: str, simulation: Simulation, clips: ClipSet, folder: OutputFolder, *, jobs: int, emit: Emit
+) -> None:
+    """Run one stage by the toolchain's simulator over the clips that `folder` does not hold yet.
 
-    A missing or short dump is a ToolchainError, whatever the exit status.
+    Each shard runs in a folder of its own, for the tool wipes ./log and ./output. Raises ToolchainError for a
+    missing or short dump, whatever the exit status.
     """
-    model = simulation.artifacts.path(SIMULATED[stage])
-    with tempfile.TemporaryDirectory(prefix="deploy-simulate-") as temporary:
+    model = simulation.model(stage)
+
+    def shard(wavs: tuple[Path, ...]) -> int:
+        tensors = ((wav.name, clips.tensor(wav)) for wav in wavs)
+        missing = [(name, x) for name, x in tensors if not folder.holds(name, input_sha256(x))]
+        if missing:
+            _simulate(stage, simulation, model, missing, folder, emit=emit)
+        return len(wavs)
+
+    shards = [tuple(part) for part in _parts(clips.wavs, min(SHARD, -(-len(clips.wavs) // jobs)))]
+    _count(stage, shard, shards, Threads(jobs=jobs), total=len(clips.wavs), emit=emit)
+
+
+def _simulate(
+    stage: str,
+    simulation: Simulation,
+    model: Path,
+    tensors: Sequence[tuple[str, Array]],
+    folder: OutputFolder,
+    *,
+    emit: Emit,
+) -> None:
+    tools = simulation.tools
+    with tempfile.TemporaryDirectory(prefix="deploy-simulate-", dir=simulation.work_parent) as temporary:
         work = Path(temporary)
-        staged = staging.stage(work / "data", clips.items(), suffix=".npy").files
-        _run(stage, simulation, model, work, emit=emit)
-        outputs = {name: _read(work, model, path, simulation.contract) for name, path in staged.items()}
-    emit(Finished(step=stage, note=f"{len(outputs)} clips"))
-    return StageOutputs(stage=stage, detail=f"simulator.py on {model.name}", outputs=outputs)
-
-
-def _run(stage: str, simulation: Simulation, model: Path, work: Path, *, emit: Emit) -> None:
-    emit(Started(step=stage, total=100, unit="%"))
-
-    def on_line(line: str) -> None:
-        percent = commands.percent(line)
-        if percent is not None:
-            emit(Advanced(step=stage, done=int(percent), total=100, note="simulating"))
-        elif text := commands.plain(line):
-            emit(Logged(step=stage, line=text))
-
-    ran = shell.stream(
-        commands.simulator(
-            simulation.tree,
-            model=model,
-            data=work / "data",
-            preprocess=simulation.artifacts.path(artifacts.DATA),
-            chip=simulation.artifacts.chip,
-            work=work,
-        ),
-        cwd=work,
-        log=work / "simulator.log",
-        on_line=on_line,
-        idle_timeout_s=simulation.idle_timeout_s,
-    )
-    clips = len(list((work / "data").iterdir()))
-    dumped = len(list((work / "log" / "output").glob("*.txt")))
-    if ran.exit_status != 0 or dumped != clips:
-        raise ToolchainError(
-            f"the {stage} simulator ended with exit status {ran.exit_status} and wrote {dumped} of {clips} "
-            f"outputs: {last_words(ran.log.read_text(encoding='utf-8', errors='replace').splitlines())}",
-            hint="`deploy compare-sim -v` shows all it prints",
+        staged = staging.stage(work / "data", tensors, suffix=tools.profile.data_suffix)
+        script = work / "preprocess.py"
+        script.write_bytes(simulation.artifacts.path(artifacts.DATA).read_bytes())
+        if not isinstance(tools.runtime, Host):  # the store is not among its mounts
+            model = Path(work, model.name)
+            model.write_bytes(simulation.model(stage).read_bytes())
+        ran = tool_run.run(
+            tools,
+            tools.simulator(
+                model=model,
+                data=staged.folder,
+                preprocess=script,
+                chip=simulation.artifacts.chip,
+                work=work,
+            ),
+            step=stage,
+            cwd=work,
+            log=work / "simulator.log",
+            stall_timeout_s=simulation.stall_timeout_s,
+            emit=lambda event: emit(event) if isinstance(event, Logged) else None,
         )
+        dumped = len(list((work / tools.profile.folders.dumps).glob("*.txt")))
+        if ran.exit_status != 0 or dumped != len(staged.files):
+            raise ran.failure(f"the {stage} simulator wrote {dumped} of {len(staged.files)} outputs")
+        for name, tensor in tensors:
+            outputs = _read(
+                work / tools.profile.folders.dumps, model, staged.files[name], simulation.contract
+            )
+            folder.write(name, outputs, input_sha256=input_sha256(tensor))
 
 
-def _read(work: Path, model: Path, data: Path, contract: InputContract) -> dict[str, Array]:
-    path = work / "log" / "output" / commands.dump_name(model, data)
+def _read(dumped: Path, model: Path, data: Path, contract: InputContract) -> dict[str, Array]:
+    path = dumped / commands.dump_name(model, data)
     if not path.is_file():
         raise ToolchainError(f"the simulator wrote no {path.name}")
     try:
@@ -102,36 +144,101 @@ def _read(work: Path, model: Path, data: Path, contract: InputContract) -> dict[
     return {name: tensors[name] for name in wanted}
 
 
+Maker = Callable[[], Engine]
+"""Loads an engine, in whatever process; it must pickle."""
+
+
 def run_engine(
+    stage: str, make: Maker, clips: ClipSet, folder: OutputFolder, *, jobs: int, emit: Emit
+) -> None:
+    """Run one stage by its engine over the clips that `folder` does not hold yet, an engine a process."""
+    total = len(clips.wavs)
+    if jobs == 1 or total <= FEW:
+        _count(stage, _Worker(make, clips, folder).run, clips.wavs, InProcess(), total=total, emit=emit)
+    else:
+        processes = Processes(jobs=jobs, prepare=_prepare, arguments=(make, clips, folder))
+        _count(stage, _clip, clips.wavs, processes, total=total, emit=emit)
+
+
+class _Worker:
+    """What one process works on; the engine is loaded with the first clip that needs it."""
+
+    def __init__(self, make: Maker, clips: ClipSet, folder: OutputFolder) -> None:
+        self._make, self._clips, self._folder = make, clips, folder
+        self._engine: Engine | None = None
+
+    def run(self, wav: Path) -> int:
+        tensor = self._clips.tensor(wav)
+        digest = input_sha256(tensor)
+        if not self._folder.holds(wav.name, digest):
+            self._engine = engine = self._engine or self._make()
+            outputs = engine.run({engine.inputs[0].name: tensor})
+            self._folder.write(wav.name, outputs, input_sha256=digest)
+        return 1
+
+
+_workers: list[_Worker] = []
+"""In a worker process: the one that `_prepare` made."""
+
+
+def _prepare(make: Maker, clips: ClipSet, folder: OutputFolder) -> None:
+    _workers[:] = [_Worker(make, clips, folder)]
+
+
+def _clip(wav: Path) -> int:
+    return _workers[0].run(wav)
+
+
+def _count(
     stage: str,
-    engine: Engine,
-    clips: Tensors,
+    function: Callable[..., int],
+    shards: Sequence[object],
+    scheduler: Scheduler,
     *,
-    detail: str,
+    total: int,
     emit: Emit,
-    scheduler: Scheduler = InProcess(),  # noqa: B008  it has no state
-) -> StageOutputs:
-    """Run one stage by its engine, a clip a shard."""
-    name = engine.inputs[0].name
-    emit(Started(step=stage, total=len(clips), unit="clips"))
-    outputs: dict[str, Tensors] = {}
-    results = scheduler.map(lambda tensor: engine.run({name: tensor}), clips.values())
-    for done, (clip, tensors) in enumerate(zip(clips, results, strict=True), start=1):
-        outputs[clip] = tensors
-        emit(Advanced(step=stage, done=done, total=len(clips), note=clip))
-    emit(Finished(step=stage, note=f"{len(outputs)} clips"))
-    return StageOutputs(stage=stage, detail=detail, outputs=outputs)
+) -> None:
+    emit(Started(step=stage, total=total, unit="clips"))
+    done = 0
+    for count in scheduler.map(function, shards):
+        done += count
+        emit(Advanced(step=stage, done=done, total=total, note="clips"))
+    emit(Finished(step=stage, note=f"{done} clips"))
 
 
-def onnx_engine(path: Path) -> tuple[Engine, str]:
-    """ONNX Runtime where it is installed, else our own interpreter; and which of them it is."""
-    try:
-        import onnxruntime
-    except ImportError:
-        from board_runner.float_engine import FloatEngine
+def _parts(items: Sequence[Path], size: int) -> Iterator[tuple[Path, ...]]:
+    left = iter(items)
+    while part := tuple(itertools.islice(left, max(1, size))):
+        yield part
 
-        return FloatEngine.load(path), "deploy's own interpreter (onnxruntime is not installed)"
-    return OrtEngine(path), f"ONNX Runtime {onnxruntime.__version__}"
+
+def jobs_or_cores(jobs: int | None) -> int:
+    """What was asked for, else one a core."""
+    return jobs if jobs is not None else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxMaker:
+    """ONNX Runtime where it is installed, else our own interpreter."""
+
+    path: Path
+
+    def __call__(self) -> Engine:
+        try:
+            return OrtEngine(self.path)
+        except ImportError:
+            from board_runner.float_engine import FloatEngine
+
+            return FloatEngine.load(self.path)
+
+    @property
+    def detail(self) -> str:
+        """Which of them it is."""
+        try:
+            import onnxruntime
+        except ImportError:
+            return "deploy's own interpreter (onnxruntime is not installed)"
+        return f"ONNX Runtime {onnxruntime.__version__}"
 
 
 class OrtEngine:
@@ -155,14 +262,3 @@ class OrtEngine:
         names = [spec.name for spec in self.outputs]
         values = self._session.run(names, dict(inputs))
         return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
-
-
-def check_names(names: Sequence[str]) -> None:
-    """At least two different, known stages. Raises UsageError."""
-    unknown = [name for name in names if name not in NAMES]
-    if unknown:
-        raise UsageError(f"no stage {unknown[0]!r}", hint=f"stages: {', '.join(NAMES)}")
-    if len(set(names)) != len(names) or len(names) < 2:
-        raise UsageError(
-            "a comparison needs two or more different stages", hint=f"stages: {', '.join(NAMES)}"
-        )

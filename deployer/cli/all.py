@@ -6,7 +6,7 @@ import click
 
 from deployer import pipeline, report
 from deployer.cli import bench as bench_command
-from deployer.cli import compare_sim
+from deployer.cli import compared
 from deployer.cli import push as push_command
 from deployer.cli.options import Session, board, common, dry_run
 from deployer.project import Project
@@ -26,11 +26,11 @@ def command(session: Session, board_name: str | None, dry_run: bool) -> None:
         done = pipeline.run_all(project, session.deployment.board(board_name), emit=emit)
 
     def text() -> None:
-        compare_sim.show(done.compared)
+        compared.show(done.compared)
         bench_command.show(done.benched)
 
     value = {
-        "comparison": compare_sim.as_data(done.compared),
+        "comparison": compared.as_data(done.compared),
         "bench": report.as_data(done.benched.record),
     }
     session.show(value, text)

@@ -8,7 +8,7 @@ import click
 
 from deployer import demo, pipeline, report
 from deployer.cli import bench as bench_command
-from deployer.cli import compare_sim
+from deployer.cli import compared
 from deployer.cli.options import Session, common
 from deployer.project import Project
 
@@ -31,13 +31,13 @@ def command(session: Session, out: Path, runs: int) -> None:
     page = out / "report.md"
     page.write_text(report.as_markdown(done.benched.record), encoding="utf-8")
     value = {
-        "comparison": compare_sim.as_data(done.compared),
+        "comparison": compared.as_data(done.compared),
         "bench": report.as_data(done.benched.record),
         "report": str(page),
     }
 
     def text() -> None:
-        compare_sim.show(done.compared)
+        compared.show(done.compared)
         bench_command.show(done.benched)
         click.echo(f"report: {page}")
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from board_runner.contract import Array, InputContract, Tensors
 from deployer.export.requirements import require_tools
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchMaker:
+    """Loads the engine in whatever process."""
+
+    folder: Path
+    contract: InputContract
+
+    def __call__(self) -> TorchEngine:
+        return TorchEngine(self.folder, self.contract)
 
 
 class TorchEngine:

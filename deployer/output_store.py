@@ -1,0 +1,167 @@
+"""What a stage gave, on disk: a file a clip, so that a data set of any size fits and a killed run goes on.
+
+A folder holds `outputs.json` (what computed them) and `clips/NAME.npz`, NAME being the clip's percent-encoded, or
+a hash of it where that is too long: the output tensors under their names, the clip's name, and the SHA-256 of
+the input tensor they came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from board_runner.contract import Array
+from board_runner.errors import UsageError
+from deployer.errors import MissingArtifact
+
+VERSION = 1
+MANIFEST = "outputs.json"
+CLIPS = "clips"
+INPUT_KEY = "//input_sha256"
+CLASS_KEY = "//class_id"
+CLIP_KEY = "//clip"
+MAX_NAME_BYTES = 200
+HASHED = "sha256="
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What computed the outputs; `key` is the hash of all that decides them but the clips."""
+
+    stage: str
+    detail: str
+    key: str
+    version: int = VERSION
+
+
+_ADAPTER = TypeAdapter(Manifest)
+
+
+class OutputFolder(Mapping[str, Mapping[str, Array]]):
+    """Clip -> output name -> tensor, each read when it is asked for. Iterates in the order of names."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.manifest = folder, manifest
+
+    @classmethod
+    def create(cls, folder: Path, manifest: Manifest, *, fresh: bool = False) -> OutputFolder:
+        """Open the folder for writing; outputs of another `key` that lie there go first, `fresh` all.
+
+        Raises UsageError for a folder that holds something else.
+        """
+        if folder.is_dir() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
+            raise UsageError(f"{folder} holds something else than outputs", hint="give --save another folder")
+        (folder / CLIPS).mkdir(parents=True, exist_ok=True)
+        path = folder / MANIFEST
+        if fresh or not path.is_file() or _manifest(path).key != manifest.key:
+            for old in (folder / CLIPS).iterdir():
+                old.unlink()
+        _replace(path, json.dumps(asdict(manifest), indent=2).encode())
+        return cls(folder, manifest)
+
+    @classmethod
+    def open(cls, folder: Path) -> OutputFolder:
+        """Raises MissingArtifact for a folder that holds no outputs."""
+        return cls(folder, _manifest(folder / MANIFEST))
+
+    def write(
+        self, clip: str, tensors: Mapping[str, Array], *, input_sha256: str, class_id: int | None = None
+    ) -> None:
+        """Keep one clip, whole or not at all."""
+        arrays: dict[str, Any] = {name.replace("/", "%2F"): value for name, value in tensors.items()}
+        arrays[INPUT_KEY], arrays[CLIP_KEY] = np.array(input_sha256), np.array(clip)
+        if class_id is not None:
+            arrays[CLASS_KEY] = np.array(class_id)
+        path = self._path(clip)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        with part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        part.replace(path)
+
+    def holds(self, clip: str, input_sha256: str) -> bool:
+        """Whether the clip is there, from this very input."""
+        try:
+            with np.load(self._path(clip)) as stored:
+                return str(stored[INPUT_KEY]) == input_sha256
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            return False
+
+    def inputs(self, clip: str) -> str:
+        """The hash of the input that a clip's outputs came from. Raises MissingArtifact."""
+        return str(self._load(clip)[INPUT_KEY])
+
+    @property
+    def class_ids(self) -> dict[str, int] | None:
+        """Decisions of a stage that shows no tensors; None for one that does."""
+        found = {clip: self._load(clip).get(CLASS_KEY) for clip in self}
+        if not found or any(value is None for value in found.values()):
+            return None
+        return {clip: int(value) for clip, value in found.items() if value is not None}
+
+    def __getitem__(self, clip: str) -> dict[str, Array]:
+        if not self._path(clip).is_file():
+            raise KeyError(clip)
+        stored = self._load(clip)
+        return {name.replace("%2F", "/"): v for name, v in stored.items() if not name.startswith("//")}
+
+    def __iter__(self) -> Iterator[str]:
+        names = (path.name for path in (self.folder / CLIPS).glob("*.npz") if path.name[0] != ".")
+        return iter(sorted(self._clip(name) for name in names))
+
+    def _clip(self, name: str) -> str:
+        if not name.startswith(HASHED):
+            return unquote(name.removesuffix(".npz"))
+        with np.load(self.folder / CLIPS / name) as stored:
+            return str(stored[CLIP_KEY])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _path(self, clip: str) -> Path:
+        name = quote(clip, safe=" ")
+        if len(name) > MAX_NAME_BYTES:
+            name = HASHED + hashlib.sha256(clip.encode()).hexdigest()
+        return self.folder / CLIPS / f"{name}.npz"
+
+    def _load(self, clip: str) -> dict[str, Array]:
+        path = self._path(clip)
+        try:
+            with np.load(path) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, zipfile.BadZipFile) as e:
+            raise MissingArtifact(f"{path}: cannot be read ({e})", hint="--fresh computes it again") from e
+
+
+def input_sha256(tensor: Array) -> str:
+    """Of an input tensor's bytes, its type and shape."""
+    digest = hashlib.sha256(f"{tensor.dtype.str}{tensor.shape}".encode())
+    digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        manifest = _ADAPTER.validate_python(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as e:
+        raise MissingArtifact(f"no outputs of a stage in {path.parent}", hint="--save DIR keeps some") from e
+    except (OSError, ValueError, ValidationError) as e:
+        raise MissingArtifact(f"{path}: not a manifest of outputs: {e}") from e
+    if manifest.version != VERSION:
+        raise MissingArtifact(f"{path}: version {manifest.version}; this `deploy` reads {VERSION}")
+    return manifest
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_bytes(data)
+    part.replace(path)
