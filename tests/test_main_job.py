@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,16 +112,40 @@ def test_one_clip_is_run_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert clip in capsys.readouterr().err
 
 
-def test_the_board_is_a_stage_and_says_that_it_shows_class_ids_only(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """What ran on the board decides as the offline simulator does, clip by clip."""
+def test_the_board_is_a_stage_with_tensors_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """What ran on the board gives the offline simulator's tensors, and its fingerprints prove every bit."""
     result = _json(capsys, ["compare-sim", "offline", "board"])
 
     assert isinstance(result, dict)
     (row,) = result["comparisons"]
+    assert (False, 1.0) == (row["class_ids_only"], row["top1_agreement"])
+    assert row["max_abs"] <= 1e-6
+    assert "bit-exact: All outputs XOR is the host's on 10 of 10 clips" in result["stages"][1]["detail"]
+
+
+def test_a_board_that_cannot_give_tensors_says_so(
+    project: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a program of the vendor's and no dla_simulator there are class ids only, and the report says why."""
+    assert project.path is not None
+    assert 0 == cli.execute(["push", "-q"])
+    (project.root / "one").mkdir()
+    shutil.copy(min((resources.data_dir() / "clips").glob("*.wav")), project.root / "one")
+    vendors = project.root / "vendors.yaml"
+    vendors.write_text(
+        project.path.read_text(encoding="utf-8")
+        + "program: .deploy/program/prog_sed_eat\naudio: {clips: one}\n",
+        encoding="utf-8",
+    )
+
+    result = _json(capsys, ["compare-sim", "offline", "board", "--config", str(vendors)])
+
+    assert isinstance(result, dict)
+    (row,) = result["comparisons"]
     assert (True, 1.0, None) == (row["class_ids_only"], row["top1_agreement"], row["max_abs"])
-    assert "class ids only" in result["stages"][1]["detail"]
+    detail = result["stages"][1]["detail"]
+    assert "class ids only, since the board runs the vendor's program" in detail
+    assert "`board_simulator:`" in detail
 
 
 @pytest.mark.parametrize("words", [["bench"], ["run", "5-203128-A-0_22.05k.wav"], ["all"], ["push"]])
