@@ -96,14 +96,26 @@ def options(function: F) -> F:
     return cast(F, wrapper)
 
 
-def run(session: Session, project: Project, stages: Sequence[str], asked: LayerOptions) -> None:
-    """Plan, compare, keep and show. Suspicious layers do not change the exit code: they explain, limits judge."""
+def run(
+    session: Session,
+    project: Project,
+    stages: Sequence[str],
+    asked: LayerOptions,
+    *,
+    wavs: Sequence[Path] = (),
+) -> None:
+    """Plan, compare, keep and show; over the first of `wavs`, or of the project's clips where there are none.
+
+    Suspicious layers do not change the exit code: they explain, limits judge.
+    """
     if len(stages) != 2:
         raise UsageError(
             f"--layers compares two stages, got {len(stages)}",
             hint="`deploy compare-sim float fixed --layers`",
         )
-    request = LayerRequest(reference=stages[0], candidate=stages[1], clips=asked.clips, keep=asked.keep)
+    request = LayerRequest(
+        reference=stages[0], candidate=stages[1], clips=asked.clips, keep=asked.keep, wavs=tuple(wavs)
+    )
     with session.progress() as emit:
         planned = between.plan(project, request, emit=emit)
         report = None if asked.dry_run else between.run(project, planned, emit=emit)

@@ -73,6 +73,8 @@ class _Found:
 def analyse(pair: Pair, clips: Mapping[str, Array], *, emit: Emit, keep: Keep | None = None) -> LayerReport:
     """Run every clip through both stages and sum up what each layer differs by; one clip is held at a time.
 
+    `clips` is read once, a clip when its turn comes.
+
     Raises UsageError when no layer has the same name on both sides, and what the stages raise.
     """
     emit(Started(step=STEP, total=len(clips), unit="clips"))

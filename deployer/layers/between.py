@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from board_runner import engine
+from board_runner.contract import Array
 from board_runner.engine import Engine
 from board_runner.errors import ModelError, UsageError
 from board_runner.float_engine import FloatEngine
@@ -14,7 +15,7 @@ from board_runner.graph import Graph
 from board_runner.integer.engine import IntegerEngine
 from board_runner.integer.layers import Layers
 from deployer import artifacts
-from deployer.convert import model_inputs
+from deployer.convert import model_input
 from deployer.events import Emit, ignore
 from deployer.layers import analysis, disk
 from deployer.layers.analysis import Pair
@@ -35,12 +36,16 @@ _REFUSED = {
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRequest:
-    """`clips` is how many of the project's clips, from the first on; `keep` is a folder for tensors."""
+    """`clips` is how many of `wavs`, from the first on; no wavs stand for the project's own clips.
+
+    `keep` is a folder for tensors.
+    """
 
     reference: str
     candidate: str
     clips: int = 1
     keep: Path | None = None
+    wavs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +66,9 @@ def plan(project: Project, request: LayerRequest, *, emit: Emit = ignore) -> Lay
     """
     if request.reference == request.candidate:
         raise UsageError("a comparison by layers needs two different stages")
-    if not 1 <= request.clips <= len(project.clips):
-        raise UsageError(f"--layer-clips {request.clips}: there are {len(project.clips)} clips")
+    wavs = request.wavs or tuple(project.clips)
+    if not 1 <= request.clips <= len(wavs):
+        raise UsageError(f"--layer-clips {request.clips}: there are {len(wavs)} clips")
     pair = Pair(
         reference=_stage(project, request.reference, emit),
         candidate=_stage(project, request.candidate, emit),
@@ -74,7 +80,7 @@ def plan(project: Project, request: LayerRequest, *, emit: Emit = ignore) -> Lay
     dumping = sum(isinstance(stage, DumpStage) for stage in (pair.reference, pair.candidate))
     return LayerPlan(
         pair=pair,
-        wavs=tuple(project.clips[: request.clips]),
+        wavs=wavs[: request.clips],
         keep=request.keep,
         needs=disk.needs(
             sizes,
@@ -91,9 +97,26 @@ def plan(project: Project, request: LayerRequest, *, emit: Emit = ignore) -> Lay
 def run(project: Project, planned: LayerPlan, *, emit: Emit = ignore) -> LayerReport:
     """Compare, after the disk was found to be large enough. Raises UsageError where it is not."""
     disk.check(planned.needs)
-    clips = model_inputs(project.model, project.contract, planned.wavs)
+    clips = _Clips(project, planned.wavs)
     keep = Keeper(planned.keep) if planned.keep is not None else None
     return analysis.analyse(planned.pair, clips, emit=emit, keep=keep)
+
+
+class _Clips(Mapping[str, Array]):
+    """The model's input by clip name, made when it is asked for."""
+
+    def __init__(self, project: Project, wavs: Sequence[Path]) -> None:
+        self._project = project
+        self._wavs = {wav.name: wav for wav in wavs}
+
+    def __getitem__(self, name: str) -> Array:
+        return model_input(self._project.model, self._project.contract, self._wavs[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wavs)
+
+    def __len__(self) -> int:
+        return len(self._wavs)
 
 
 def _stage(project: Project, name: str, emit: Emit) -> LayerStage:
