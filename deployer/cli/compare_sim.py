@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from deployer import clip_set, pipeline
-from deployer.cli import compared, layers
+from deployer.cli import compared
+from deployer.cli import layers as by_layers
 from deployer.cli.layers import LayerOptions
 from deployer.cli.options import Session, board, common
 from deployer.compare_sim import Request
+from deployer.layouts import Layout
 from deployer.project import Project
 
+_LAYOUTS: dict[str, Layout] = {"nhwc": "nhwc->nchw", "nchw": "nchw->nhwc"}
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -33,7 +36,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--worst", type=click.IntRange(min=0), default=5, show_default=True, help="Worst clips to show."
 )
-@layers.options
+@by_layers.options
 @board
 @common
 def command(
@@ -46,26 +49,35 @@ def command(
     fresh: bool,
     common_only: bool,
     worst: int,
+    reference: Path | None,
+    reference_layout: str | None,
     layers: LayerOptions | None,
     board_name: str | None,
 ) -> None:
     """Run STAGES (two or more of torch onnx float fixed offline board) on every clip and compare them.
 
     Each stage is held against the one before it, and the last against the first; the limits of deploy.yaml
-    decide the exit code. STAGE=FOLDER takes outputs that --save kept. What was computed once is not computed
+    decide the exit code. STAGE=FOLDER takes outputs that --save kept; with
+    --reference one stage is enough. What was computed once is not computed
     again, so an interrupted comparison goes on where it was.
     """
     project = Project(session.deployment)
+    wavs = clip_set.find(clips) if clips else ()
     if layers is not None:
-        run_layers(session, project, stages, layers)
+        by_layers.run(session, project, stages, layers, wavs=wavs)
         return
     request = Request(
         stages=stages,
-        clips=clip_set.find(clips) if clips else (),
+        clips=wavs,
         jobs=jobs,
         save=save,
         fresh=fresh,
         common=common_only,
+        reference=pipeline.reference(
+            project, reference, clips=wavs, layout=_LAYOUTS.get(reference_layout or "")
+        )
+        if reference
+        else None,
     )
     with session.progress() as emit:
         done = pipeline.compare(
@@ -73,6 +85,3 @@ def command(
         )
     session.show(compared.as_data(done), lambda: compared.show(done, worst=worst))
     done.raise_failure()
-
-
-run_layers = layers.run
