@@ -18,7 +18,7 @@ from deployer.conversion.job import toolchain_identity
 from deployer.decisions import Agreement, agreement
 from deployer.errors import CheckFailed, ConfigError
 from deployer.events import Emit
-from deployer.output_store import Manifest, OutputFolder
+from deployer.output_store import Manifest, OutputFolder, input_sha256
 from deployer.project import Project
 from deployer.stages import Simulation
 
@@ -119,6 +119,8 @@ def compare_stages(
             made.append(_stored(name, opened[name]))
         elif name == "board":
             made.append(board())
+            if request.save is not None:
+                _keep(made[-1], clips, request.save)
         else:
             made.append(runner.run(name))
     _same_inputs(made)
@@ -200,6 +202,21 @@ class _Runner:
                 "the stage torch needs a checkpoint", hint="set model.checkpoint in deploy.yaml"
             )
         return self._project.deployment.resolve(checkpoint)
+
+
+def _keep(stage: StageOutputs, clips: ClipSet, parent: Path) -> None:
+    """Keep what a board gave: it may be gone tomorrow."""
+    key = hashlib.sha256(stage.detail.encode()).hexdigest()
+    manifest = Manifest(stage=stage.stage, detail=stage.detail, key=key)
+    folder = OutputFolder.create(parent / stage.stage, manifest, fresh=True)
+    ids = stage.class_ids or {}
+    for wav in clips.wavs:
+        folder.write(
+            wav.name,
+            stage.outputs.get(wav.name, {}),
+            input_sha256=input_sha256(clips.tensor(wav)),
+            class_id=ids.get(wav.name),
+        )
 
 
 def _stored(name: str, folder: OutputFolder) -> StageOutputs:

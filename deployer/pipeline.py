@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer import __version__, artifacts, board_stage, compare_sim, program, records
+from deployer import __version__, artifacts, board_stage, compare_sim, program, records, references
 from deployer import bench as bench_step
 from deployer import convert as convert_step
 from deployer import export as export_step
@@ -23,8 +24,9 @@ from deployer.compare_sim import Compared, Request
 from deployer.conversion import simulate as simulate_step
 from deployer.conversion.job import Direct
 from deployer.conversion.simulate import Simulated
-from deployer.errors import ProgramFailed
+from deployer.errors import MissingArtifact, ProgramFailed
 from deployer.events import Advanced, Emit, Finished, Skipped, Started, ignore
+from deployer.layouts import Layout
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord
@@ -186,46 +188,65 @@ def compare(
     """Run the stages and hold them against each other; `config` is asked only if `board` is among them."""
 
     def on_board() -> StageOutputs:
-        return _board_stage(project, config(), emit=emit)
+        return _board_stage(project, config(), request.clips or tuple(project.clips), emit=emit)
 
     return compare_sim.compare_stages(project, request, board=on_board, emit=emit)
 
 
-def _board_stage(project: Project, config: BoardConfig, *, emit: Emit) -> StageOutputs:
+def reference(
+    project: Project, path: Path, *, clips: Sequence[Path] = (), layout: Layout | None = None
+) -> StageOutputs:
+    """The user's own tensors for `Request.reference`; `clips` empty means the project's.
+
+    Levels are multiplied by the converted model's scales, where it is there. Raises InputError, UsageError.
+    """
+    scales: Mapping[str, float] = {}
+    with contextlib.suppress(MissingArtifact):
+        scales = references.scales_of(project.ready_image or converted(project).image)
+    wanted = references.Wanted(
+        clips=[clip.name for clip in clips or project.clips],
+        outputs=project.contract.outputs,
+        scales=scales,
+        layout=layout,
+    )
+    return references.load(path, wanted).as_stage()
+
+
+def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *, emit: Emit) -> StageOutputs:
     """Tensors where the board can give them, else class ids, and the detail says why."""
     settings = project.deployment.settings
-    files = board_files(project, emit=emit)
+    needed = [file for file in board_files(project, emit=emit) if file.source not in project.clips]
     placed = project.program_on(config)
     simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=settings.program is None)
-    needed = [file for file in files if file.source not in project.clips]
     if simulator is not None and simulator.own:
         needed.append(BoardFile(source=_own_simulator(project), name=board_stage.OWN, executable=True))
     with SshBoard(config) as board:
         push_to(board, project, config, needed, emit=emit)
         why_not = board_stage.missing(board, simulator)
         if simulator is not None and why_not is None:
-            return _board_tensors(board, project, simulator, emit=emit).stage
-        push_to(board, project, config, files, emit=emit)
+            return _board_tensors(board, project, simulator, clips, emit=emit).stage
+        wavs = [BoardFile(source=clip, name=PurePosixPath(clip.name)) for clip in clips]
+        push_to(board, project, config, wavs, emit=emit)
         class_ids = {}
-        emit(Started(step="board", total=len(project.clips), unit="clips"))
-        for done, clip in enumerate(project.clips, start=1):
+        emit(Started(step="board", total=len(clips), unit="clips"))
+        for done, clip in enumerate(clips, start=1):
             class_ids[clip.name] = run_step.run_clip(board, placed, clip.name).class_id
-            emit(Advanced(step="board", done=done, total=len(project.clips), note=clip.name))
+            emit(Advanced(step="board", done=done, total=len(clips), note=clip.name))
     emit(Finished(step="board", note=f"{len(class_ids)} clips, class ids only"))
     detail = f"{placed.name} on {config.name}: class ids only, since {why_not}"
     return StageOutputs(stage="board", detail=detail, outputs={}, class_ids=class_ids)
 
 
 def _board_tensors(
-    board: Board, project: Project, simulator: Simulator, *, emit: Emit
+    board: Board, project: Project, simulator: Simulator, clips: Sequence[Path], *, emit: Emit
 ) -> board_stage.BoardTensors:
     contract = project.contract
     image = project.ready_image or converted(project).image
-    clips = ((wav.name, convert_step.model_input(project.model, contract, wav)) for wav in project.clips)
+    inputs = ((wav.name, convert_step.model_input(project.model, contract, wav)) for wav in clips)
     expected = board_stage.expected_of(image)
-    answers = board_stage.simulate(board, simulator, clips, contract.outputs, expected=expected)
+    answers = board_stage.simulate(board, simulator, inputs, contract.outputs, expected=expected)
     where = f"{simulator.path.name} on {board.name}"
-    return board_stage.collect(answers, total=len(project.clips), where=where, emit=emit)
+    return board_stage.collect(answers, total=len(clips), where=where, emit=emit)
 
 
 def _own_simulator(project: Project) -> Path:

@@ -13,6 +13,8 @@ import numpy as np
 
 from board_runner.contract import Array, TensorSpec
 from board_runner.errors import InputError, UsageError
+from board_runner.integer import container
+from board_runner.integer.engine import OfflineEngine
 from deployer import layouts, printed
 from deployer.compare import StageOutputs
 from deployer.layouts import Layout
@@ -94,6 +96,13 @@ def load(path: Path, wanted: Wanted) -> References:
     found = read(path)
     by_clip = _by_clip(path, found, wanted)
     return _joined(path.name, [_fitted(path.name, clip, some, wanted) for clip, some in by_clip.items()])
+
+
+def scales_of(image: Path) -> dict[str, float]:
+    """Output -> what an int16 level is worth, from an image of ours; empty for another maker's."""
+    if not container.is_image(image):
+        return {}
+    return {name: float(scale) for name, scale in OfflineEngine.load(image).output_scales.items()}
 
 
 def read(path: Path) -> list[Found]:

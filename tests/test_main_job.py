@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deployer import cli, demo, resources
@@ -112,15 +113,50 @@ def test_one_clip_is_run_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert clip in capsys.readouterr().err
 
 
-def test_the_board_is_a_stage_with_tensors_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    """What ran on the board gives the offline simulator's tensors, and its fingerprints prove every bit."""
-    result = _json(capsys, ["compare-sim", "offline", "board"])
+def test_the_board_is_a_stage_with_tensors_of_its_own(
+    project: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ran on the board gives the offline simulator's tensors, and its fingerprints prove every bit.
+
+    --save keeps them, and a later comparison needs no board.
+    """
+    kept = project.root / "kept"
+    result = _json(capsys, ["compare-sim", "offline", "board", "--save", str(kept)])
 
     assert isinstance(result, dict)
     (row,) = result["comparisons"]
     assert (False, 1.0) == (row["class_ids_only"], row["top1_agreement"])
     assert row["max_abs"] <= 1e-6
     assert "bit-exact: All outputs XOR is the host's on 10 of 10 clips" in result["stages"][1]["detail"]
+    again = _json(capsys, ["compare-sim", f"offline={kept / 'offline'}", f"board={kept / 'board'}"])
+    assert isinstance(again, dict)
+    assert row["max_abs"] == again["comparisons"][0]["max_abs"]
+    assert "bit-exact" in again["stages"][1]["detail"]
+
+
+def test_a_stage_is_held_against_the_users_own_tensors(
+    project: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--reference with one stage: a print, with how far it can be trusted; another shape is refused."""
+    golden = np.load(resources.data_dir() / "golden_logits.npz")
+    clip = Path(str(golden["names"][0]))
+    words = ", ".join(f"{value:.4f}" for value in golden["logits"][0])
+    (project.root / f"{clip.stem}.txt").write_text(
+        f"tensor([[{words}]], device='cuda:0')\n", encoding="utf-8"
+    )
+    np.save(project.root / f"{clip.stem}.npy", np.zeros((1, 49), np.float32))
+
+    result = _json(capsys, ["compare-sim", "onnx", "--reference", str(project.root / f"{clip.stem}.txt")])
+
+    assert isinstance(result, dict)
+    (row,) = result["comparisons"]
+    assert ("reference", "onnx") == (row["reference"], row["candidate"])
+    assert row["max_abs"] < 1e-3
+    assert "known to within 5e-05 only" in result["stages"][0]["detail"]
+    assert 2 == cli.execute(
+        ["compare-sim", "onnx", "-q", "--reference", str(project.root / f"{clip.stem}.npy")]
+    )
+    assert "[1, 49] against [1, 50]" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_board_that_cannot_give_tensors_says_so(

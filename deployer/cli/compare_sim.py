@@ -36,6 +36,16 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--worst", type=click.IntRange(min=0), default=5, show_default=True, help="Worst clips to show."
 )
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path, exists=True),
+    help="Your own tensors as the first stage: .npy, .npz, a text or a PyTorch print, or a folder of them.",
+)
+@click.option(
+    "--reference-layout",
+    type=click.Choice(["nhwc", "nchw"]),
+    help="The layout of 4-D references, where their shapes cannot tell and the model's is the other.",
+)
 @by_layers.options
 @board
 @common
@@ -57,9 +67,8 @@ def command(
     """Run STAGES (two or more of torch onnx float fixed offline board) on every clip and compare them.
 
     Each stage is held against the one before it, and the last against the first; the limits of deploy.yaml
-    decide the exit code. STAGE=FOLDER takes outputs that --save kept; with
-    --reference one stage is enough. What was computed once is not computed
-    again, so an interrupted comparison goes on where it was.
+    decide the exit code. STAGE=FOLDER takes outputs that --save kept; with --reference one stage is enough.
+    What was computed once is not computed again, so an interrupted comparison goes on where it was.
     """
     project = Project(session.deployment)
     wavs = clip_set.find(clips) if clips else ()
