@@ -91,7 +91,7 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
     def holds(self, clip: str, input_sha256: str) -> bool:
         """Whether the clip is there, from this very input."""
         try:
-            with np.load(self._path(clip)) as stored:
+            with self._path(clip).open("rb") as file, np.load(file) as stored:
                 return str(stored[INPUT_KEY]) == input_sha256
         except (OSError, KeyError, ValueError, zipfile.BadZipFile):
             return False
@@ -121,7 +121,7 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
     def _clip(self, name: str) -> str:
         if not name.startswith(HASHED):
             return unquote(name.removesuffix(".npz"))
-        with np.load(self.folder / CLIPS / name) as stored:
+        with (self.folder / CLIPS / name).open("rb") as file, np.load(file) as stored:
             return str(stored[CLIP_KEY])
 
     def __len__(self) -> int:
@@ -129,6 +129,7 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
 
     def _path(self, clip: str) -> Path:
         name = quote(clip, safe=" ")
+        name = name.replace(".", "%2E", 1) if name.startswith(".") else name
         if len(name) > MAX_NAME_BYTES:
             name = HASHED + hashlib.sha256(clip.encode()).hexdigest()
         return self.folder / CLIPS / f"{name}.npz"
@@ -136,7 +137,7 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
     def _load(self, clip: str) -> dict[str, Array]:
         path = self._path(clip)
         try:
-            with np.load(path) as stored:
+            with path.open("rb") as file, np.load(file) as stored:
                 return {name: stored[name] for name in stored.files}
         except (OSError, ValueError, zipfile.BadZipFile) as e:
             raise MissingArtifact(f"{path}: cannot be read ({e})", hint="--fresh computes it again") from e

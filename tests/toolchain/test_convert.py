@@ -13,11 +13,13 @@ import pytest
 from board_runner import models
 from board_runner.graph import Graph
 from deployer import artifacts, compare, convert, resources, stages
+from deployer.clip_set import ClipSet
+from deployer.compare import StageOutputs
 from deployer.conversion import simulate
 from deployer.conversion.job import ConvertJob, Direct
-from deployer.convert import model_inputs
 from deployer.errors import MissingArtifact
 from deployer.events import Event, Skipped, ignore
+from deployer.output_store import Manifest, OutputFolder
 from deployer.stages import Simulation
 from toolchain_wrappers import standin
 from toolchain_wrappers.errors import ToolchainError
@@ -95,13 +97,25 @@ def test_converting_twice_on_one_day_gives_the_same_bytes(job: ConvertJob) -> No
     assert before == convert.convert(job, force=True, emit=ignore).manifest.outputs["eat.img"]
 
 
-def test_fixed_and_offline_are_equal_and_float_is_onnx(job: ConvertJob) -> None:
+def _clips(job: ConvertJob) -> ClipSet:
+    return ClipSet(model_name="eat", contract=job.contract, wavs=tuple(CLIPS))
+
+
+def _folder(place: Path, stage: str) -> OutputFolder:
+    return OutputFolder.create(place / stage, Manifest(stage=stage, detail="", key="x"))
+
+
+def test_fixed_and_offline_are_equal_and_float_is_onnx(job: ConvertJob, tmp_path: Path) -> None:
     """Through the simulators and their text dumps, as `compare-sim` sees them."""
-    clips = model_inputs(job.model, job.contract, CLIPS)
-    simulation = Simulation(tree=job.tree, artifacts=artifacts.load(job.folder), contract=job.contract)
-    outputs = {name: stages.simulate(name, simulation, clips, emit=ignore) for name in stages.SIMULATED}
-    engine, detail = stages.onnx_engine(job.onnx)
-    onnx = stages.run_engine("onnx", engine, clips, detail=detail, emit=ignore)
+    simulation = Simulation(tools=job.tools, artifacts=artifacts.load(job.folder), contract=job.contract)
+    outputs = {}
+    for name in stages.SIMULATED:
+        folder = _folder(tmp_path, name)
+        stages.simulate(name, simulation, _clips(job), folder, jobs=2, emit=ignore)
+        outputs[name] = StageOutputs(stage=name, detail="", outputs=folder)
+    folder = _folder(tmp_path, "onnx")
+    stages.run_engine("onnx", stages.OnnxMaker(path=job.onnx), _clips(job), folder, jobs=1, emit=ignore)
+    onnx = StageOutputs(stage="onnx", detail="", outputs=folder)
 
     assert 0.0 == compare.compare(outputs["fixed"], outputs["offline"]).max_abs
     assert (compare.compare(onnx, outputs["float"]).max_abs or 1) < 1e-3
@@ -184,12 +198,11 @@ def test_a_missing_or_short_dump_is_never_success(
     shutil.copytree(job.tree.tools_dir, tools)
     script = tools / "Scripts" / "calibrator" / "simulator.py"
     script.write_text(edit(script.read_text()))
-    simulation = Simulation(
-        tree=replace(job.tree, tools_dir=tools), artifacts=artifacts.load(job.folder), contract=job.contract
-    )
+    changed = replace(job.tools, tree=replace(job.tree, tools_dir=tools))
+    simulation = Simulation(tools=changed, artifacts=artifacts.load(job.folder), contract=job.contract)
 
     with pytest.raises(ToolchainError, match=words):
-        stages.simulate("float", simulation, model_inputs(job.model, job.contract, CLIPS), emit=ignore)
+        stages.simulate("float", simulation, _clips(job), _folder(tmp_path, "float"), jobs=1, emit=ignore)
 
 
 def test_an_artefact_that_was_changed_is_not_used(job: ConvertJob, tmp_path: Path) -> None:
