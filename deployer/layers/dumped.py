@@ -11,7 +11,7 @@ from pathlib import Path
 
 from board_runner.contract import Array
 from deployer.conversion import staging, tool_run
-from deployer.events import Emit
+from deployer.events import Emit, Event, Logged
 from deployer.layers.shown import Shown
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Host
@@ -69,7 +69,7 @@ class DumpStage:
             cwd=work,
             log=work / "simulator.log",
             stall_timeout_s=self.stall_timeout_s,
-            emit=self.emit,
+            emit=self._lines,
         )
         try:
             return layer_dumps.Dump(into / layer_dumps.DUMP, self.form)
@@ -79,6 +79,11 @@ class DumpStage:
                 f"it ended with exit status {ran.exit_status}: {ran.last_words}",
                 hint=e.hint or "`deploy compare-sim -v` shows all it prints",
             ) from e
+
+    def _lines(self, event: Event) -> None:
+        """The tool's own words; its bar of one clip says nothing."""
+        if isinstance(event, Logged):
+            self.emit(event)
 
 
 def work_parent(tools: Tools) -> Path:
