@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +21,7 @@ from deployer import artifacts
 from deployer.artifacts import Artifacts
 from deployer.clip_set import ClipSet
 from deployer.conversion import staging, tool_run
-from deployer.events import Advanced, Emit, Finished, Logged, Started
+from deployer.events import Advanced, Emit, Event, Finished, Logged, Started
 from deployer.output_store import OutputFolder, input_sha256
 from deployer.scheduler import InProcess, Processes, Scheduler, Threads
 from toolchain_wrappers.errors import ToolchainError
@@ -75,16 +78,25 @@ def simulate(
     missing or short dump, whatever the exit status.
     """
     model = simulation.model(stage)
+    stopped = threading.Event()
 
-    def shard(wavs: tuple[Path, ...]) -> int:
+    def watch(event: Event) -> None:
+        """From a tool's own thread, at its every line: raising here ends the tool."""
+        if stopped.is_set():
+            raise ToolchainError(f"the {stage} simulator was stopped")
+        if isinstance(event, Logged):
+            emit(event)
+
+    def shard(wavs: tuple[Path, ...]) -> Done:
         tensors = ((wav.name, clips.tensor(wav)) for wav in wavs)
         missing = [(name, x) for name, x in tensors if not folder.holds(name, input_sha256(x))]
         if missing:
-            _simulate(stage, simulation, model, missing, folder, emit=emit)
-        return len(wavs)
+            _simulate(stage, simulation, model, missing, folder, emit=watch)
+        return Done(clips=len(wavs), computed=len(missing))
 
     shards = [tuple(part) for part in _parts(clips.wavs, min(SHARD, -(-len(clips.wavs) // jobs)))]
-    _count(stage, shard, shards, Threads(jobs=jobs), total=len(clips.wavs), emit=emit)
+    threads = Threads(jobs=jobs, stop=stopped.set)
+    _count(stage, shard, shards, threads, total=len(clips.wavs), emit=emit)
 
 
 def _simulate(
@@ -118,7 +130,7 @@ def _simulate(
             cwd=work,
             log=work / "simulator.log",
             stall_timeout_s=simulation.stall_timeout_s,
-            emit=lambda event: emit(event) if isinstance(event, Logged) else None,
+            emit=emit,
         )
         dumped = len(list((work / tools.profile.folders.dumps).glob("*.txt")))
         if ran.exit_status != 0 or dumped != len(staged.files):
@@ -144,6 +156,14 @@ def _read(dumped: Path, model: Path, data: Path, contract: InputContract) -> dic
     return {name: tensors[name] for name in wanted}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a shard held, and what of it was not there already."""
+
+    clips: int
+    computed: int
+
+
 Maker = Callable[[], Engine]
 """Loads an engine, in whatever process; it must pickle."""
 
@@ -167,14 +187,15 @@ class _Worker:
         self._make, self._clips, self._folder = make, clips, folder
         self._engine: Engine | None = None
 
-    def run(self, wav: Path) -> int:
+    def run(self, wav: Path) -> Done:
         tensor = self._clips.tensor(wav)
         digest = input_sha256(tensor)
-        if not self._folder.holds(wav.name, digest):
-            self._engine = engine = self._engine or self._make()
-            outputs = engine.run({engine.inputs[0].name: tensor})
-            self._folder.write(wav.name, outputs, input_sha256=digest)
-        return 1
+        if self._folder.holds(wav.name, digest):
+            return Done(clips=1, computed=0)
+        self._engine = engine = self._engine or self._make()
+        outputs = engine.run({engine.inputs[0].name: tensor})
+        self._folder.write(wav.name, outputs, input_sha256=digest)
+        return Done(clips=1, computed=1)
 
 
 _workers: list[_Worker] = []
@@ -185,13 +206,13 @@ def _prepare(make: Maker, clips: ClipSet, folder: OutputFolder) -> None:
     _workers[:] = [_Worker(make, clips, folder)]
 
 
-def _clip(wav: Path) -> int:
+def _clip(wav: Path) -> Done:
     return _workers[0].run(wav)
 
 
 def _count(
     stage: str,
-    function: Callable[..., int],
+    function: Callable[..., Done],
     shards: Sequence[object],
     scheduler: Scheduler,
     *,
@@ -199,11 +220,30 @@ def _count(
     emit: Emit,
 ) -> None:
     emit(Started(step=stage, total=total, unit="clips"))
-    done = 0
-    for count in scheduler.map(function, shards):
-        done += count
-        emit(Advanced(step=stage, done=done, total=total, note="clips"))
-    emit(Finished(step=stage, note=f"{done} clips"))
+    done = computed = 0
+    pace = Pace(total)
+    for shard in scheduler.map(function, shards):
+        done, computed = done + shard.clips, computed + shard.computed
+        emit(Advanced(step=stage, done=done, total=total, note=pace.told(done, time.monotonic())))
+    kept = f", {done - computed} of them kept from before" if computed < done else ""
+    emit(Finished(step=stage, note=f"{done} clips{kept}"))
+
+
+class Pace:
+    """Clips a second over the latest results, and how long the rest takes at that pace."""
+
+    def __init__(self, total: int, *, window: int = 32) -> None:
+        self._total = total
+        self._seen: deque[tuple[int, float]] = deque(maxlen=window)
+
+    def told(self, done: int, now_s: float) -> str:
+        """`clips` alone until there are two results to tell a pace from."""
+        self._seen.append((done, now_s))
+        first, since_s = self._seen[0]
+        if done == first or now_s <= since_s:
+            return "clips"
+        per_s = (done - first) / (now_s - since_s)
+        return f"clips, {per_s:.3g} a second, {(self._total - done) / per_s:.0f} s left"
 
 
 def _parts(items: Sequence[Path], size: int) -> Iterator[tuple[Path, ...]]:
