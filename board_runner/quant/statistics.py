@@ -19,7 +19,7 @@ BINS = 2048
 CANDIDATES = 128
 """Limits tried on each side of zero: k / CANDIDATES of the extreme value, k = 1 .. CANDIDATES."""
 
-CUT_OFF_COUNTS = 8.0
+CUT_OFF_COUNTS = 32.0
 """How much more a squared error by cutting off weighs than one by rounding. Rounding errors of one tensor
 point either way and average out in the sums behind it; what is cut off always points inwards."""
 
