@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "Show a saved run as Markdown or JSON.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
     "board": "List, ask, forget or simulate boards.",
+    "toolchain": "Make a stand-in of the vendor's tools.",
     "doctor": "Say what works on this machine, and what helps where something does not.",
 }
 
