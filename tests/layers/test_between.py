@@ -17,16 +17,17 @@ from board_runner.float_engine import FloatEngine
 from board_runner.integer.engine import IntegerEngine
 from deployer import artifacts, config, resources
 from deployer.convert import model_inputs
-from deployer.events import ignore
+from deployer.events import Event, ignore
 from deployer.layers import analysis, between, disk, files, plot
 from deployer.layers.between import LayerRequest
 from deployer.layers.disk import Need
-from deployer.layers.dumped import DumpStage
+from deployer.layers.dumped import DumpStage, work_parent
 from deployer.layers.measure import Errors
 from deployer.layers.report import LayerReport
 from deployer.layers.shown import EngineStage
 from deployer.project import Project
 from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers.runtime import Container
 from toolchain_wrappers.sigmastar import layer_lines
 
 FIXED = LayerRequest(reference="float", candidate="fixed")
@@ -166,6 +167,25 @@ def test_too_little_room_is_refused_before_anything_is_written(tmp_path: Path) -
         disk.check([small, replace(small, cure="less of b")])
     assert "less of b" == caught.value.hint
     assert [] == list(tmp_path.iterdir())
+
+
+def test_nothing_is_dumped_where_there_is_no_room(project: Project) -> None:
+    """The need is held against the disk before the first simulator starts."""
+    planned = between.plan(project, FIXED)
+    (dumps,) = planned.needs
+    events: list[Event] = []
+
+    with pytest.raises(UsageError, match="2 dumps of 10 layers"):
+        between.run(project, replace(planned, needs=(replace(dumps, free_bytes=1),)), emit=events.append)
+    assert [] == events
+
+
+def test_a_container_dumps_where_it_can_see(project: Project) -> None:
+    """Not in this host's folder for temporary files."""
+    tools = replace(project.tools, runtime=Container(engine="docker", image="sgs_docker:v1.8"))
+
+    assert tools.tree.algorithm_dir == work_parent(tools)
+    assert tools.tree.algorithm_dir != work_parent(project.tools)
 
 
 def test_what_is_kept_can_be_read_again(report: LayerReport, tmp_path: Path) -> None:
