@@ -85,9 +85,12 @@ class Job:
     soc_version: str = "Ascend310P3"
     device_id: int = 0
 
-    def lost_samples(self, batch: int) -> int:
-        """How many samples the runner leaves out, for it drops the last batch where that is not full."""
-        return (self.samples or 0) % batch
+    def lost_samples(self, batch: int) -> int | None:
+        """How many samples the runner leaves out, for it drops the last batch where that is not full.
+
+        None where their number is not known.
+        """
+        return None if self.samples is None else self.samples % batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from toolchain_wrappers.errors import ToolchainError
 
@@ -40,6 +40,16 @@ class Console:
     latency_ms: str = r"性能\(毫秒\)：\s*" + _NUMBER
     rate: str = r"throughput\(fps\):\s*" + _NUMBER
     latency_of: Literal["sample", "batch"] = "sample"
+
+    def __post_init__(self) -> None:
+        """Raises ToolchainError for a pattern that is none, or that lacks the group it is read by."""
+        success = {f"{kind}_success": self.success(kind) or "" for kind in get_args(Kind)}
+        failures = {f"failures[{index}]": pattern for index, pattern in enumerate(self.failures)}
+        for name, pattern in {**success, **failures, "detail": self.detail}.items():
+            _require(name, pattern, group=None)
+        _require("progress", self.progress, group="percent")
+        for name, pattern in {"latency_ms": self.latency_ms, "rate": self.rate}.items():
+            _require(name, pattern, group="value")
 
     def success(self, kind: Kind) -> str | None:
         """The pattern that a step of this kind must print; None where none is asked for."""
@@ -147,6 +157,15 @@ def table(rows: Sequence[Throughput]) -> str:
         mark = "slower than the batch before" if row.batch in fell else ""
         lines.append(f"| {row.batch} | {shape} | {row.invoke_ms:.3f} | {row.samples_per_s:.1f} | {mark} |")
     return "\n".join(lines) + "\n"
+
+
+def _require(name: str, pattern: str, *, group: str | None) -> None:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as e:
+        raise ToolchainError(f"Console.{name} is no pattern: {e}") from e
+    if group is not None and group not in groups:
+        raise ToolchainError(f"Console.{name} wants a group called {group}: (?P<{group}>...)")
 
 
 def _figure(text: str, pattern: str, what: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -143,12 +144,29 @@ def test_a_run_gives_the_figures_that_were_written_down_for_its_text(name: str) 
 
 def test_another_wording_is_a_matter_of_fields() -> None:
     """A release that prints milliseconds a batch in other words is read by changing Console alone."""
-    other = Console(latency_ms=r"NPU mean: (?P<value>[\d.]+) ms", rate="no such", latency_of="batch")
+    other = Console(
+        latency_ms=r"NPU mean: (?P<value>[\d.]+) ms", rate="no such (?P<value>figure)", latency_of="batch"
+    )
 
     row = ascend_console.parse("NPU mean: 7.5 ms\n", batch=3, sample_shape=(80, 200), console=other)
 
     assert row == Throughput(batch=3, input_shape=(3, 80, 200), invoke_ms=7.5)
     assert row.samples_per_s == pytest.approx(400)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"latency_ms": r"mean: ([\d.]+) ms"}, "latency_ms wants a group called value"),
+        ({"progress": "%"}, "progress wants a group called percent"),
+        ({"failures": ("^fine", "(")}, r"failures\[1\] is no pattern"),
+        ({"run_success": "*"}, "run_success is no pattern"),
+    ],
+)
+def test_a_field_that_is_no_pattern_is_named(changes: dict[str, Any], fault: str) -> None:
+    """A mistake in an overridden wording is told when it is made, by the field's name."""
+    with pytest.raises(ToolchainError, match=fault):
+        Console(**changes)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("console_*.json")))
@@ -231,6 +249,7 @@ def test_a_run_must_write_a_result_for_every_sample_of_a_whole_batch(job: Job) -
     assert [path.name for path in run.writes] == [f"mels{n}_0.bin" for n in range(1, 25)]
     assert {path.parent for path in run.writes} == {job.work.resolve() / "result" / "output_bs4"}
     assert job.lost_samples(4) == 2
+    assert replace(job, samples=None).lost_samples(4) is None
 
 
 @pytest.mark.parametrize(
@@ -287,6 +306,23 @@ def test_the_chain_computes_what_the_model_computes(job: Job, route: Route) -> N
     assert all(row.invoke_ms > 0 for row in rows)
     assert Console().percent([line for line in lines if Console().percent(line) is not None][-1]) == 100
     assert not list(job.work.rglob("hit"))
+
+
+def test_the_example_in_the_docs_runs_as_it_stands(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What docs/ascend.md shows drives the stand-in and prints a row for each batch size."""
+    text = (Path(__file__).parents[2] / "docs" / "ascend.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    job.model.rename(tmp_path / "net.onnx")
+    job.data.rename(tmp_path / "samples")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    exec("\n".join(blocks), {})
+
+    rows = [line for line in capsys.readouterr().out.splitlines() if f"x{MELS}x{FRAMES} |" in line]
+    assert [row.split(" | ")[1] for row in rows] == ["1x8x20", "4x8x20"]
 
 
 def test_the_printed_time_is_measured(job: Job) -> None:
