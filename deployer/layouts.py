@@ -91,10 +91,10 @@ def _dequantised(candidate: Array, reference: Array, scale: float | None) -> tup
             f"{list(reference.shape)}: no scale is known to multiply them by",
             hint="state the output's scale, or give dequantised values",
         )
-    if levels == "u":
+    if levels == "u" or candidate.dtype.itemsize > 2:
         raise UsageError(
             f"{candidate.dtype} levels {list(candidate.shape)}: a scale alone does not give their values",
-            hint="outputs of the IPU are int16 and symmetric; others need a zero point",
+            hint="outputs of the IPU are int16 and symmetric; give other values as floats",
         )
     # Levels times scale in float32, as the simulator and every stage of ours do it.
     return candidate.astype(np.float32) * np.float32(scale), [f"{candidate.dtype} levels times {scale:g}"]

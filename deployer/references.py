@@ -222,7 +222,10 @@ def _fitted(source: str, clip: str, found: Sequence[Found], wanted: Wanted) -> _
         target = np.empty(spec.shape, np.dtype(spec.dtype))
         try:
             fit = layouts.aligned(
-                one.values, target, scale=wanted.scales.get(spec.name), layout=wanted.layout
+                one.values,
+                target,
+                scale=wanted.scales.get(spec.name),
+                layout=wanted.layout if target.ndim == 4 else None,
             )
         except UsageError as e:
             raise UsageError(f"{source}, output {spec.name!r}: {e}", hint=e.hint) from e

@@ -131,8 +131,9 @@ def test_levels_on_both_sides_stay_levels() -> None:
     assert np.int16 == aligned(levels, levels).tensor.dtype
     with pytest.raises(UsageError, match="the reference holds int16 levels"):
         aligned(_counting(2), levels)
-    with pytest.raises(UsageError, match="a scale alone"):
-        aligned(np.zeros(2, np.uint8), _counting(2), scale=0.5)
+    for foreign in (np.uint8, np.int32, np.int64):
+        with pytest.raises(UsageError, match="a scale alone"):
+            aligned(np.zeros(2, foreign), _counting(2), scale=0.5)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,20 @@ def test_an_npz_holds_the_outputs_of_one_clip_or_of_several(tmp_path: Path) -> N
         assert ("boxes: NHWC turned into NCHW",) == found.notes
 
 
+def test_a_stated_layout_is_of_the_pictures_alone(tmp_path: Path) -> None:
+    """Scores beside a picture are taken as they are."""
+    cube = TensorSpec(name="cube", dtype="float32", shape=(1, 4, 4, 4))
+    nhwc = np.arange(64, dtype=np.float32).reshape(cube.shape)
+    np.savez(tmp_path / "r.npz", cube=nhwc, output=VALUES)
+
+    found = references.load(
+        tmp_path / "r.npz", Wanted(clips=CLIPS[:1], outputs=(SCORES, cube), layout="nhwc->nchw")
+    )
+
+    assert np.array_equal(nhwc.transpose(0, 3, 1, 2), found.outputs[CLIPS[0]]["cube"])
+    assert np.array_equal(VALUES, found.outputs[CLIPS[0]]["output"])
+
+
 def test_clip_keys_and_others_are_not_mixed(tmp_path: Path) -> None:
     """A misspelt clip does not vanish."""
     _savez(tmp_path / "r.npz", {CLIPS[0]: VALUES, "5-1-X-3": VALUES})

@@ -15,7 +15,7 @@ from deployer.compare_sim import Request
 from deployer.layouts import Layout
 from deployer.project import Project
 
-_LAYOUTS: dict[str, Layout] = {"nhwc": "nhwc->nchw", "nchw": "nchw->nhwc"}
+_LAYOUTS: dict[str, Layout] = {"same": "same", "nhwc": "nhwc->nchw", "nchw": "nchw->nhwc"}
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -43,8 +43,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option(
     "--reference-layout",
-    type=click.Choice(["nhwc", "nchw"]),
-    help="The layout of 4-D references, where their shapes cannot tell and the model's is the other.",
+    type=click.Choice(["same", "nhwc", "nchw"]),
+    help="The layout of 4-D references where their shapes cannot tell: the model's own, or which other.",
 )
 @by_layers.options
 @board
