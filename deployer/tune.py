@@ -79,7 +79,9 @@ def clips_of(project: Project) -> Clips:
 def planned(project: Project) -> list[Candidate]:
     """What would be tried, before anything is measured: the names hold, the ranking is not known yet."""
     names = conv_inputs(patterns.rewrite(Graph.load(project.onnx)))
-    return candidates([Site(name=n, sensitivity=0.0, weights=1, first=n == names[0]) for n in names])
+    return candidates(
+        [Site(name=n, sensitivity=0.0, worst=0.0, weights=1, first=n == names[0]) for n in names]
+    )
 
 
 def tune(project: Project, limits: Limits, *, out: Path, emit: Emit) -> Tuned:

@@ -25,7 +25,7 @@ from tests.quant import small
 
 
 def _site(name: str, sensitivity: float, weights: int, *, first: bool = False) -> Site:
-    return Site(name=name, sensitivity=sensitivity, weights=weights, first=first)
+    return Site(name=name, sensitivity=sensitivity, worst=sensitivity, weights=weights, first=first)
 
 
 def _result(name: str, size: int, level_db: float, ms: float = 10.0, *, in_ini: bool = True) -> Result:

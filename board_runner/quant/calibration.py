@@ -66,13 +66,13 @@ def calibrate(
     found = tuple(
         site.name
         for site in sites
-        if site.sensitivity > threshold and not _is_settled(site, graph, decided, settings)
+        if site.worst > threshold and not _is_settled(site, graph, decided, settings)
     )
     if level == "L5" and found:
         decided = scheme.decide(graph, measured, settings, upgraded=found)
     verb = "upgraded to" if level == "L5" else "suggested for"
     notes += [
-        f"{site.name}: {verb} 16 bits, sensitivity {site.sensitivity:.4f} above {threshold:g}"
+        f"{site.name}: {verb} 16 bits, sensitivity {site.worst:.4f} above {threshold:g}"
         for site in sites
         if site.name in found
     ]

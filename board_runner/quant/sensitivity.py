@@ -28,11 +28,13 @@ class Site:
     """All convolutions that read one tensor: the unit that `tensor_arrays` can name.
 
     `sensitivity` is |y8 - y| / |y| at the model's output, y in float and y8 with this site in 8 bits and all
-    else in float: Euclidean norms over all outputs of all samples looked at. `weights` counts its weights.
+    else in float: Euclidean norms over all outputs of all looks. `worst` is the largest of single looks, which
+    the threshold of L4 and L5 is held against. `weights` counts its weights.
     """
 
     name: str
     sensitivity: float
+    worst: float
     weights: int
     first: bool
 
@@ -65,6 +67,9 @@ def measure(graph: Graph, scheme: Scheme, samples: Samples, count: int) -> tuple
         Site(
             name=name,
             sensitivity=math.sqrt(math.fsum(noise[name]) / power) if power > 0 else 0.0,
+            worst=max(
+                (math.sqrt(n / p) for n, p in zip(noise[name], signal, strict=True) if p > 0), default=0.0
+            ),
             weights=sum(graph.initializers[node.inputs[1]].size for node in _readers(graph, name)),
             first=convolutions(graph)[0].inputs[0] == name,
         )

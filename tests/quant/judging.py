@@ -69,7 +69,7 @@ class Judge:
         """Through `*_fixed.sim`, whose integers are those of the image."""
         chooses = settings.effective_level == "L5" and settings.upgrade
         sites = self.sites if chooses else ()
-        upgraded = [site.name for site in sites if site.sensitivity > settings.sensitivity_threshold]
+        upgraded = [site.name for site in sites if site.worst > settings.sensitivity_threshold]
         decided = scheme.decide(self.graph, self.statistics, settings, upgraded)
         engine = FixedEngine(qdq.quantised(self.graph, decided))
         logits = np.concatenate([engine.run(clip)["output"] for clip in self._clips])

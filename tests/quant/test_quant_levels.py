@@ -119,7 +119,7 @@ def test_l5_upgrades_what_is_above_the_threshold_and_l4_only_says_so(model: Path
     """L4 makes the bytes of L3 and names what L5 changes."""
     fifth = _calibrated(QuantSettings(level="L5"))
     fourth = _calibrated(QuantSettings(level="L4"))
-    loud = {site.name for site in fifth.sites if site.sensitivity > 0.002}
+    loud = {site.name for site in fifth.sites if site.worst > 0.002}
 
     assert loud and loud == set(fifth.upgraded) == set(fourth.suggested)
     assert not fourth.upgraded and not fifth.suggested and len(loud) == len(fifth.notes)
