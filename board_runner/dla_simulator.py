@@ -76,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as e:
         _complain(str(e))
         return 1
+    except OSError as e:
+        _complain(f"{NAME}: {e}")
+        return 1
     except DeployError as e:
         _complain(str(e))
     return 0

@@ -93,10 +93,9 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardTensors:
-    """Every clip's answer, as a stage of a comparison."""
+    """Every clip's answer, as a stage of a comparison; `differing` are the clips with not the host's bits."""
 
     stage: StageOutputs
-    fingerprints: Mapping[str, int]
     differing: tuple[str, ...]
 
 
@@ -152,8 +151,8 @@ def collect(answers: Iterable[Answer], *, total: int, where: str, emit: Emit) ->
             stage=STEP,
             detail="; ".join((where, _verdict(seen), *notes)),
             outputs={answer.clip: answer.tensors for answer in seen},
+            fingerprints={answer.clip: answer.xor for answer in seen},
         ),
-        fingerprints={answer.clip: answer.xor for answer in seen},
         differing=differing,
     )
 

@@ -23,12 +23,14 @@ class StageOutputs:
     `detail` says what computed it.
 
     A stage that shows no tensors, such as a vendor's board program, has `class_ids` (clip -> id) alone.
+    `fingerprints` are a board's `All outputs XOR` (clip -> 32 bits), where it printed them.
     """
 
     stage: str
     detail: str
     outputs: Mapping[str, Mapping[str, Array]]
     class_ids: Mapping[str, int] | None = None
+    fingerprints: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,7 @@ class Verdict:
         return not self.failures
 
 
+@np.errstate(invalid="ignore", over="ignore")  # NaN and infinity are answers here, and never pass
 def difference(candidate: Array, reference: Array) -> TensorDiff:
     """Compare two tensors of one shape in float64. Raises UsageError with both shapes when they differ."""
     if candidate.shape != reference.shape:
@@ -165,9 +168,10 @@ class _Sums:
                 raise UsageError(f"{candidate.stage} gave no output {name!r} for {clip}")
             a = self._fitted(given[name], b, pair)
             exact = b.astype(np.float64)
-            error = a.astype(np.float64) - exact
-            self.signal += float(np.square(exact).sum())
-            self.noise += float(np.square(error).sum())
+            with np.errstate(invalid="ignore", over="ignore"):
+                error = a.astype(np.float64) - exact
+                self.signal += float(np.square(exact).sum())
+                self.noise += float(np.square(error).sum())
             self.histogram.add(error)
             self.rows.append(ClipDiff(clip=clip, tensor=name, diff=difference(a, b)))
             if number == 0:

@@ -151,6 +151,19 @@ def test_failures_are_told_as_the_vendor_tells_them(
     assert "Done!" not in streams.out
 
 
+def test_a_folder_that_cannot_be_written_is_an_error_and_no_traceback(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file lies where `output` belongs: one line, and no `Done!`."""
+    (folder / "output").write_text("", encoding="utf-8")
+
+    assert 1 == _run("-i", "in/a.bin")
+
+    streams = capsys.readouterr()
+    assert "output" in streams.err and "Traceback" not in streams.err
+    assert "Done!" not in streams.out
+
+
 def test_a_damaged_image_is_an_error_and_no_traceback(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

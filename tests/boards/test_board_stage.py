@@ -108,7 +108,7 @@ def test_the_stage_says_how_many_are_bit_exact(sim: Place, built: Path, image: P
     done = board_stage.collect(answers, total=3, where="here", emit=ignore)
 
     assert "here; bit-exact: All outputs XOR is the host's on 3 of 3 clips" == done.stage.detail
-    assert {answer.clip: answer.xor for answer in answers} == done.fingerprints
+    assert {answer.clip: answer.xor for answer in answers} == done.stage.fingerprints
     assert (set(CLIPS), None, ()) == (set(done.stage.outputs), done.stage.class_ids, done.differing)
 
 
@@ -161,7 +161,7 @@ def test_another_makers_image_has_a_fingerprint_and_no_verdict(sim: Place, built
     assert board_stage.expected_of(foreign) is None
     done = board_stage.collect(_run(sim, simulator, foreign), total=3, where="here", emit=ignore)
     assert "not checked" in done.stage.detail
-    assert () == done.differing and 3 == len(done.fingerprints)
+    assert () == done.differing and 3 == len(done.stage.fingerprints or {})
 
 
 RESULT = 'r="output/unknown_$(basename "$4")_$2.txt"'
