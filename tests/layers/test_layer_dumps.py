@@ -64,6 +64,15 @@ def test_levels_become_real_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(LEVELS.astype(np.float32) * np.float32(0.000239), dump["a/b c"])
 
 
+def test_levels_may_have_a_zero_point(tmp_path: Path) -> None:
+    """uint8 activations have one."""
+    content = b"isFloat: 0\n" + _block(bytes([128, 0, 255]), "1, 3", "SGS_U8", scale="0.5")
+
+    dump = _read(tmp_path, content.replace(b"z: 0", b"z: 128"))
+
+    np.testing.assert_array_equal(np.array([[0, -64, 63.5]], np.float32), dump["a/b c"])
+
+
 def test_padding_of_the_innermost_dimension_is_taken_off(tmp_path: Path) -> None:
     """Without eliminateGarbage the buffer is larger than the shape."""
     padded = np.zeros((1, 2, 8), np.float32)

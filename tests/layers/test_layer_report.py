@@ -71,6 +71,14 @@ def test_a_chain_that_gets_ten_times_worse_is_the_jump() -> None:
     assert jump.factor == pytest.approx(10**1.1)
 
 
+def test_the_inputs_own_quantiser_can_be_the_jump() -> None:
+    """It bears the input's name, and what it reads is exact."""
+    jump = first_jump([_row(0, _errors(20), None, "t0")])
+
+    assert jump is not None
+    assert jump.factor == pytest.approx(100.0)
+
+
 def test_small_noise_is_no_jump() -> None:
     """From 90 dB to 45 dB is a factor of thousands, and of no interest."""
     assert first_jump([_row(0, _errors(90)), _row(1, _errors(45), _errors(45), "t0")]) is None
