@@ -11,7 +11,7 @@ from pathlib import Path
 from board_runner.contract import Array
 from board_runner.engine import Engine
 from board_runner.errors import UsageError
-from deployer import artifacts, compare, stages
+from deployer import artifacts, compare, prepare, stages
 from deployer.clip_set import ClipSet
 from deployer.compare import Comparison, Limits, StageOutputs, Verdict
 from deployer.conversion.job import toolchain_identity
@@ -91,6 +91,9 @@ class _Chosen(Mapping[str, Mapping[str, Array]]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
+    def __contains__(self, clip: object) -> bool:
+        return clip in self._known
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -112,7 +115,10 @@ def compare_stages(
         wavs=request.clips or tuple(project.clips),
     )
     runner = _Runner(project, request, clips, emit)
-    runner.check([name for name in names if name not in opened])
+    to_run = [name for name in names if name not in opened]
+    runner.check(to_run)
+    if to_run and not request.common and request.reference is None:
+        _same_clips(opened, clips.names)
     made: list[StageOutputs] = [request.reference] if request.reference is not None else []
     for name in names:
         if name in opened:
@@ -123,10 +129,10 @@ def compare_stages(
                 _keep(made[-1], clips, request.save)
         else:
             made.append(runner.run(name))
-    _same_inputs(made)
+    _same_inputs(made, clips if "board" in to_run else None)
     kept, left_out = _common(made) if request.common or request.reference is not None else (made, ())
     limits = Limits(**project.deployment.settings.limits.model_dump())
-    judged = judge(kept, limits, targets=project.targets)
+    judged = judge(kept, limits, targets=_targets(kept))
     return replace(judged, labels=tuple(project.labels), left_out=left_out)
 
 
@@ -175,8 +181,8 @@ class _Runner:
         )
         model = simulation.model(name)
         detail = f"simulator.py on {model.name}"
-        tree = toolchain_identity(self._project.tree)
-        folder = self._folder(name, detail, artifacts.sha256(model), tree, converted.chip)
+        tools = toolchain_identity(self._project.tree)
+        folder = self._folder(name, detail, artifacts.sha256(model), tools=tools, chip=converted.chip)
         stages.simulate(name, simulation, self._clips, folder, jobs=self._jobs, emit=self._emit)
         return self._outputs(folder)
 
@@ -185,11 +191,22 @@ class _Runner:
         stages.run_engine(name, make, self._clips, folder, jobs=self._jobs, emit=self._emit)
         return self._outputs(folder)
 
-    def _folder(self, name: str, detail: str, *decides: str) -> OutputFolder:
-        parent = self._request.save or self._project.deployment.state_dir / "outputs"
-        key = hashlib.sha256("\n".join((name, detail, *decides)).encode()).hexdigest()
-        manifest = Manifest(stage=name, detail=detail, key=key)
-        return OutputFolder.create(parent / name, manifest, fresh=self._request.fresh)
+    def _folder(
+        self, name: str, detail: str, model_sha256: str, *, tools: str = "", chip: str = ""
+    ) -> OutputFolder:
+        save = self._request.save
+        parent = save or self._project.deployment.state_dir / "outputs"
+        decides = (name, detail, model_sha256, tools, chip)
+        manifest = Manifest(
+            stage=name,
+            detail=detail,
+            key=hashlib.sha256("\n".join(decides).encode()).hexdigest(),
+            model_sha256=model_sha256,
+            tools=tools,
+            chip=chip,
+            outputs={spec.name: tuple(spec.shape) for spec in self._project.contract.outputs},
+        )
+        return OutputFolder.create(parent / name, manifest, fresh=self._request.fresh, replace=save is None)
 
     def _outputs(self, folder: OutputFolder) -> StageOutputs:
         chosen = _Chosen(folder, tuple(self._clips.names))
@@ -224,9 +241,30 @@ def _stored(name: str, folder: OutputFolder) -> StageOutputs:
     return StageOutputs(stage=name, detail=detail, outputs=folder, class_ids=folder.class_ids)
 
 
-def _same_inputs(made: Sequence[StageOutputs]) -> None:
+def _same_clips(opened: Mapping[str, OutputFolder], wanted: Sequence[str]) -> None:
+    """Raise UsageError before anything runs where kept outputs are not of the clips that the others run."""
+    for name, folder in opened.items():
+        other = sorted(set(folder) ^ set(wanted))
+        if other:
+            where = "not among those to compare" if other[0] in folder else f"not in {folder.folder}"
+            raise UsageError(
+                f"{name}: {len(other)} clips differ; the first, {other[0]}, is {where}",
+                hint="--common compares the clips that both have",
+            )
+
+
+def _targets(made: Sequence[StageOutputs]) -> dict[str, int]:
+    """Clip -> class id, where the clip's name states it; the clips need not be the project's."""
+    names = {clip for stage in made for clip in (stage.class_ids or stage.outputs)}
+    found = {name: prepare.target_of(name) for name in sorted(names)}
+    return {name: target for name, target in found.items() if target is not None}
+
+
+def _same_inputs(made: Sequence[StageOutputs], on_board: ClipSet | None) -> None:
     """Raise UsageError where two stages were given another input under one clip's name."""
     first: dict[str, tuple[str, str]] = {}
+    if on_board is not None and any(isinstance(stage.outputs, OutputFolder) for stage in made):
+        first = {wav.name: ("board", input_sha256(on_board.tensor(wav))) for wav in on_board.wavs}
     for stage in made:
         folder = _folder_of(stage)
         for clip in stage.outputs if folder is not None else ():

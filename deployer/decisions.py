@@ -40,8 +40,9 @@ class Agreement:
     known: int
 
 
+@np.errstate(invalid="ignore")  # infinity leads infinity by nothing that is a number
 def decided(scores: Array) -> Decided:
-    """The largest score, the first of equals."""
+    """The largest score, the first of equals; NaN counts as the largest."""
     flat = np.asarray(scores, np.float64).ravel()
     if flat.size == 0:
         return Decided(class_id=-1)

@@ -1,8 +1,8 @@
 """What a stage gave, on disk: a file a clip, so that a data set of any size fits and a killed run goes on.
 
 A folder holds `outputs.json` (what computed them) and `clips/NAME.npz`, NAME being the clip's percent-encoded, or
-a hash of it where that is too long: the output tensors under their names, the clip's name, and the SHA-256 of
-the input tensor they came from.
+a hash of it where that is too long: the output tensors under their percent-encoded names, the clip's name, and
+the SHA-256 of the input tensor they came from.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -32,15 +33,27 @@ CLASS_KEY = "//class_id"
 CLIP_KEY = "//clip"
 MAX_NAME_BYTES = 200
 HASHED = "sha256="
+STALE_S = 3600.0
+"""A part of a file that was not written for so long is what a killed run left."""
+
+_UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What computed the outputs; `key` is the hash of all that decides them but the clips."""
+    """What computed the outputs; `key` is the hash of all that decides them but the clips.
+
+    `model_sha256` is of the model file (of a checkpoint: of its files' hashes), `tools` the identity of the
+    vendor's tree, `outputs` name -> shape. Those are there for people and other programs.
+    """
 
     stage: str
     detail: str
     key: str
+    model_sha256: str = ""
+    tools: str = ""
+    chip: str = ""
+    outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     version: int = VERSION
 
 
@@ -54,18 +67,28 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
         self.folder, self.manifest = folder, manifest
 
     @classmethod
-    def create(cls, folder: Path, manifest: Manifest, *, fresh: bool = False) -> OutputFolder:
+    def create(
+        cls, folder: Path, manifest: Manifest, *, fresh: bool = False, replace: bool = True
+    ) -> OutputFolder:
         """Open the folder for writing; outputs of another `key` that lie there go first, `fresh` all.
 
-        Raises UsageError for a folder that holds something else.
+        Raises UsageError for a folder that holds something else and, without `replace` or `fresh`, for one
+        with outputs of another key: those were kept on purpose.
         """
         if folder.is_dir() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
             raise UsageError(f"{folder} holds something else than outputs", hint="give --save another folder")
         (folder / CLIPS).mkdir(parents=True, exist_ok=True)
         path = folder / MANIFEST
-        if fresh or not path.is_file() or _manifest(path).key != manifest.key:
+        same = path.is_file() and _manifest(path).key == manifest.key
+        if path.is_file() and not (same or fresh or replace):
+            raise UsageError(
+                f"{folder} holds outputs of another model or tool: {_manifest(path).detail}",
+                hint="give --save another folder; --fresh replaces what is there",
+            )
+        if fresh or not same:
             for old in (folder / CLIPS).iterdir():
                 old.unlink()
+        _sweep(folder / CLIPS)
         _replace(path, json.dumps(asdict(manifest), indent=2).encode())
         return cls(folder, manifest)
 
@@ -78,14 +101,17 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
         self, clip: str, tensors: Mapping[str, Array], *, input_sha256: str, class_id: int | None = None
     ) -> None:
         """Keep one clip, whole or not at all."""
-        arrays: dict[str, Any] = {name.replace("/", "%2F"): value for name, value in tensors.items()}
+        arrays: dict[str, Any] = {quote(name, safe=""): value for name, value in tensors.items()}
         arrays[INPUT_KEY], arrays[CLIP_KEY] = np.array(input_sha256), np.array(clip)
         if class_id is not None:
             arrays[CLASS_KEY] = np.array(class_id)
         path = self._path(clip)
         part = path.with_name(f".{path.name}.{os.getpid()}")
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        # Not np.savez: its own parameters are names that no output could have.
+        with zipfile.ZipFile(part, "w") as archive:
+            for name, value in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, np.asarray(value), allow_pickle=False)
         part.replace(path)
 
     def holds(self, clip: str, input_sha256: str) -> bool:
@@ -93,12 +119,12 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
         try:
             with self._path(clip).open("rb") as file, np.load(file) as stored:
                 return str(stored[INPUT_KEY]) == input_sha256
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        except _UNREADABLE:
             return False
 
     def inputs(self, clip: str) -> str:
         """The hash of the input that a clip's outputs came from. Raises MissingArtifact."""
-        return str(self._load(clip)[INPUT_KEY])
+        return str(self._load(clip, only=INPUT_KEY)[INPUT_KEY])
 
     @property
     def class_ids(self) -> dict[str, int] | None:
@@ -112,7 +138,10 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
         if not self._path(clip).is_file():
             raise KeyError(clip)
         stored = self._load(clip)
-        return {name.replace("%2F", "/"): v for name, v in stored.items() if not name.startswith("//")}
+        return {unquote(name): value for name, value in stored.items() if not name.startswith("//")}
+
+    def __contains__(self, clip: object) -> bool:
+        return isinstance(clip, str) and self._path(clip).is_file()
 
     def __iter__(self) -> Iterator[str]:
         names = (path.name for path in (self.folder / CLIPS).glob("*.npz") if path.name[0] != ".")
@@ -121,8 +150,12 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
     def _clip(self, name: str) -> str:
         if not name.startswith(HASHED):
             return unquote(name.removesuffix(".npz"))
-        with (self.folder / CLIPS / name).open("rb") as file, np.load(file) as stored:
-            return str(stored[CLIP_KEY])
+        path = self.folder / CLIPS / name
+        try:
+            with path.open("rb") as file, np.load(file) as stored:
+                return str(stored[CLIP_KEY])
+        except _UNREADABLE as e:
+            raise _damaged(path, e) from e
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -134,13 +167,17 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
             name = HASHED + hashlib.sha256(clip.encode()).hexdigest()
         return self.folder / CLIPS / f"{name}.npz"
 
-    def _load(self, clip: str) -> dict[str, Array]:
+    def _load(self, clip: str, *, only: str | None = None) -> dict[str, Array]:
         path = self._path(clip)
         try:
             with path.open("rb") as file, np.load(file) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as e:
-            raise MissingArtifact(f"{path}: cannot be read ({e})", hint="--fresh computes it again") from e
+                return {name: stored[name] for name in ([only] if only else stored.files)}
+        except _UNREADABLE as e:
+            raise _damaged(path, e) from e
+
+
+def _damaged(path: Path, error: Exception) -> MissingArtifact:
+    return MissingArtifact(f"{path}: cannot be read ({error})", hint="delete it, and it is computed again")
 
 
 def input_sha256(tensor: Array) -> str:
@@ -160,6 +197,15 @@ def _manifest(path: Path) -> Manifest:
     if manifest.version != VERSION:
         raise MissingArtifact(f"{path}: version {manifest.version}; this `deploy` reads {VERSION}")
     return manifest
+
+
+def _sweep(clips: Path) -> None:
+    for part in clips.glob(".*"):
+        try:
+            if time.time() - part.stat().st_mtime > STALE_S:
+                part.unlink()
+        except FileNotFoundError:  # its writer has finished it meanwhile
+            continue
 
 
 def _replace(path: Path, data: bytes) -> None:

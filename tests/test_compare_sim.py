@@ -177,3 +177,47 @@ def test_two_clips_of_one_name_are_refused(root: Path, tmp_path: Path) -> None:
     ran = CliRunner().invoke(command, _words(root, "float", "onnx", "--clips", str(tmp_path)))
 
     assert ran.exit_code != 0 and "two clips are called x.wav" in str(ran.exception)
+
+
+def test_the_truth_is_read_from_the_clips_that_are_compared(root: Path, tmp_path: Path) -> None:
+    """Another folder's file names state their targets too: accuracy and agreement with their intervals."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for wav in sorted(CLIPS.glob("*.wav"))[:2]:
+        shutil.copy(wav, other / f"4-{wav.name.split('-', 1)[1]}")
+    done = _run(root, "float", "onnx", "--clips", str(other))
+
+    agreement, rows = done["agreement"], done["comparisons"]
+    assert isinstance(agreement, dict) and isinstance(rows, list)
+    (row,) = rows
+    assert (2, [[1.0, 1.0], [1.0, 1.0]]) == (agreement["known"], agreement["shares"])
+    assert ["float", "onnx"] == [each["stage"] for each in agreement["accuracy"]]
+    assert (2, 2) == (row["decided_alike"]["clips"], row["decided_alike"]["of"])
+    assert row["decided_alike"]["interval"] == pytest.approx(
+        [0.342, 1.0], abs=1e-3
+    )  # Wilson: 2 / (2 + 1.96^2)
+
+
+def test_kept_outputs_of_other_clips_are_refused_before_anything_runs(root: Path, many: Path) -> None:
+    """A mistake in the folder's name must not cost an hour of simulation first."""
+    _run(root, "float", "onnx", "--save", str(root / "kept"))
+    stages = (f"float={root}/kept/float", "onnx", "--clips", str(many))
+    ran = CliRunner().invoke(command, _words(root, *stages, "--save", str(root / "new")))
+
+    assert "36 clips differ; the first, " in str(ran.exception)
+    assert not (root / "new").exists()
+
+
+def test_broken_outputs_leave_the_report_valid_json(root: Path) -> None:
+    """NaN and infinity are no JSON: they come as null, and the comparison does not pass."""
+    _run(root, "float", "onnx", "--save", str(root / "kept"))
+    folder = OutputFolder.open(root / "kept" / "onnx")
+    for clip, value in zip(list(folder), (np.nan, np.inf), strict=False):
+        folder.write(clip, {"output": np.full((1, 50), value, np.float32)}, input_sha256=folder.inputs(clip))
+    ran = CliRunner().invoke(command, _words(root, f"float={root}/kept/float", f"onnx={root}/kept/onnx"))
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    (row,) = json.loads(ran.stdout, parse_constant=refuse)["comparisons"]
+    assert (False, None) == (row["passed"], row["max_abs"])

@@ -19,20 +19,45 @@ from deployer.decisions import Agreement, Decided, Flip, interval
 FLIPS = 20
 """Flips that are listed one by one; --json has them all."""
 
+MANY = 10
+"""Above so many clips their figures are summed up in a line too."""
+
 ROUNDING_DB = 100.0
 
 
 def as_data(done: Compared) -> dict[str, Any]:
-    """Everything but the tensors themselves; an infinite SQNR is null with `equal` true."""
-    return {
+    """Everything but the tensors themselves; null for what is not finite, an infinite SQNR with `equal` true."""
+    clips = done.agreement.clips if done.agreement is not None else 0
+    data = {
         "stages": [{"stage": stage.stage, "detail": stage.detail} for stage in done.stages],
-        "comparisons": [_row_data(judged, done.labels) for judged in done.judged],
-        "agreement": asdict(done.agreement) if done.agreement is not None else None,
+        "comparisons": [_row_data(judged, done.labels, clips) for judged in done.judged],
+        "agreement": _agreement_data(done.agreement) if done.agreement is not None else None,
         "left_out": list(done.left_out),
     }
+    return {key: _finite(value) for key, value in data.items()}
 
 
-def _row_data(judged: Judged, labels: Sequence[str]) -> dict[str, Any]:
+def _finite(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _agreement_data(found: Agreement) -> dict[str, Any]:
+    """With the shares, and each stage's accuracy with its 95 % interval where the truth is known."""
+    accuracy = [
+        {"stage": stage, "share": right / found.known, "interval": interval(right, found.known)}
+        for stage, right in zip(found.stages, found.right, strict=True)
+        if found.known
+    ]
+    shares = [[count / found.clips for count in row] for row in found.counts] if found.clips else []
+    return asdict(found) | {"shares": shares, "accuracy": accuracy}
+
+
+def _row_data(judged: Judged, labels: Sequence[str], clips: int) -> dict[str, Any]:
     row = asdict(judged.comparison)
     for item in [row, *(clip["diff"] for clip in row["clips"])]:
         item["equal"] = item["sqnr_db"] == math.inf
@@ -41,6 +66,9 @@ def _row_data(judged: Judged, labels: Sequence[str]) -> dict[str, Any]:
     for flip in row["flips"]:
         for side in ("reference", "candidate"):
             flip[side]["label"] = _label(flip[side]["class_id"], labels)
+        flip["target_label"] = None if flip["target"] is None else _label(flip["target"], labels)
+    alike = clips - len(row["flips"])
+    row["decided_alike"] = {"clips": alike, "of": clips, "interval": interval(alike, clips)}
     return row | {"passed": judged.verdict.passed, "failures": list(judged.verdict.failures)}
 
 
@@ -121,10 +149,18 @@ def _matrix(agreement: Agreement) -> Table:
         table.add_row(name, *(str(count) for count in row))
     if agreement.known:
         table.add_row(f"right of {agreement.known}", *(str(count) for count in agreement.right))
-        low, high = interval(agreement.right[-1], agreement.known)
-        table.caption = f"95 % interval of {agreement.stages[-1]}'s accuracy: {low:.0%} to {high:.0%}"
-        table.caption_justify = "left"
+    first, last = agreement.stages[0], agreement.stages[-1]
+    said = [_interval(f"{last}'s agreement with {first}", agreement.counts[0][-1], agreement.clips)]
+    if agreement.known:
+        said.append(_interval(f"{last}'s accuracy", agreement.right[-1], agreement.known))
+    table.caption = "95 % intervals: " + "; ".join(said)
+    table.caption_justify = "left"
     return table
+
+
+def _interval(what: str, hits: int, of: int) -> str:
+    low, high = interval(hits, of)
+    return f"{what} {low:.0%} to {high:.0%}"
 
 
 def _flips(console: Console, row: Comparison, labels: Sequence[str]) -> None:
@@ -174,6 +210,9 @@ def _worst(console: Console, row: Comparison, count: int) -> None:
 
 
 def _spread(console: Console, row: Comparison) -> None:
+    if len(row.clips) > MANY and (cosines := row.quantiles.get("cosine")):
+        over = ", ".join(f"{name} {value:.6f}" for name, value in cosines.items())
+        console.print(f"[dim]cosine over {len(row.clips)} clips: {over}[/]")
     for note, count in row.notes.items():
         console.print(f"[dim]{row.candidate}: {note} ({count} tensors)[/]")
     if row.spread is None or _all_but_equal(row):
