@@ -166,9 +166,12 @@ def _scalar(text: str, at: int, inside: str) -> str:
 
 
 def _numbers(words: Sequence[str], dtype: type[np.generic]) -> tuple[Array, float]:
-    exact = np.array([float(word) for word in words], np.float64)
     if np.issubdtype(dtype, np.integer):
-        return exact.astype(dtype), 0.0
+        try:
+            return np.array([int(word) for word in words], dtype), 0.0
+        except (ValueError, OverflowError) as e:
+            raise InputError(f"whole numbers of {np.dtype(dtype)} expected: {e}") from e
+    exact = np.array([float(word) for word in words], np.float64)
     halves = np.array([_half_unit(word) for word in words], np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         coarse = halves[halves > np.abs(exact) * _FLOAT32_HALF]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from board_runner.errors import InputError
 from deployer import printed
+from tests.damage import damaged
 
 FOLDER = Path(__file__).parent / "references"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
@@ -111,3 +113,15 @@ def test_what_pytorch_prints_now_is_read_within_its_rounding(
     exact = value.detach().numpy().astype(np.float64)
     error = np.abs(one.values.astype(np.float64) - exact)
     assert (error <= one.rounding + np.abs(exact) * 2.0**-22).all()
+
+
+def test_damage_of_any_kind_is_an_error_of_one_kind() -> None:
+    """5000 damaged prints of every form: tensors or an InputError, nothing else, not even a warning."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.txt"))]
+
+    for text in damaged(texts, count=5000, seed=20261121):
+        with contextlib.suppress(InputError):
+            if printed.is_bracketed(text):
+                printed.bracketed(text)
+            else:
+                printed.columns(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from board_runner.contract import Array
+from tests.damage import damaged
 from toolchain_wrappers import standin
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import dumps
@@ -207,3 +209,12 @@ def test_nan_and_infinity_are_values() -> None:
     (tensor,) = dumps.parse(text)
 
     assert np.array_equal(tensor.values, [np.nan, np.inf, -np.inf], equal_nan=True)
+
+
+def test_damage_of_any_kind_is_an_error_of_one_kind() -> None:
+    """5000 damaged files of every dialect: a tensor or a ToolchainError, nothing else, not even a warning."""
+    texts = [_text(path.stem.removesuffix(".DERIVED")) for path in sorted(DUMPS.glob("*.txt"))]
+
+    for text in damaged(texts, count=5000, seed=20261121):
+        with contextlib.suppress(ToolchainError):
+            dumps.parse(text)

@@ -32,6 +32,7 @@ _BATCHED = re.compile(
 _BLOCK = re.compile(r"(?:batch index (?P<index>\d+) )?tensor data:[ \t]*\n")
 _CLASS = re.compile(r"(?P<index>\d+)[ \t]+(?P<probability>\S+)[ \t]*")
 _MOST_VALUES = 1 << 28
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,7 @@ def parse_classification(reader: _Reader) -> list[DumpedTensor]:
     for number, line in enumerate(lines, start=2):
         match = _CLASS.fullmatch(line)
         try:
-            best.append((int(match["index"]), float(match["probability"])) if match else None)
+            best.append((_whole(match["index"]), _real(match["probability"])) if match else None)
         except ValueError:
             best.append(None)
         if best[-1] is None:
@@ -176,11 +177,16 @@ def parse_detection(reader: _Reader) -> list[DumpedTensor]:
             continue
         try:
             row = json.loads(item)
-            x, y, width, height = (float(size) for size in row["bbox"])
+            x, y, width, height = (_real(size) for size in row["bbox"])
             boxes.append(
-                (int(row["image_id"]), int(row["category_id"]), (x, y, width, height), float(row["score"]))
+                (
+                    _whole(row["image_id"]),
+                    _whole(row["category_id"]),
+                    (x, y, width, height),
+                    _real(row["score"]),
+                )
             )
-        except (ValueError, KeyError, TypeError) as e:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as e:
             raise _at_line(reader, number, f"no complete detection ({e!r}): the file is cut short") from e
     images, categories, corners, scores = zip(*boxes, strict=True) if boxes else ((), (), (), ())
     return [
@@ -189,6 +195,20 @@ def parse_detection(reader: _Reader) -> list[DumpedTensor]:
         DumpedTensor(name="bbox", values=np.array(corners, np.float32).reshape(-1, 4)),
         DumpedTensor(name="score", values=np.array(scores, np.float32)),
     ]
+
+
+def _whole(value: str | int) -> int:
+    number = int(value)
+    if abs(number) >= 1 << 63:
+        raise ValueError(f"{value} is beyond 64 bits")
+    return number
+
+
+def _real(value: str | float) -> float:
+    number = float(value)
+    if math.isfinite(number) and abs(number) > _LARGEST:
+        raise ValueError(f"{value} is beyond float32")
+    return number
 
 
 def _at_line(reader: _Reader, line: int, what: str) -> ToolchainError:
