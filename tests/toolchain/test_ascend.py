@@ -258,7 +258,7 @@ def test_a_run_must_write_a_result_for_every_sample_of_a_whole_batch(job: Job) -
         ({"batches": ()}, "batch sizes"),
         ({"batches": (0,)}, "batch sizes"),
         ({"batches": (4, 4)}, "each once"),
-        ({"batches": (8,)}, "26 samples give 3 whole batches of 8"),
+        ({"batches": (5,)}, "26 samples give 5 whole batches of 5"),
         ({"input_name": "mel:0"}, "cannot hold the input name"),
         ({"model": Path("nowhere.onnx")}, r"nowhere\.onnx is not there"),
     ],
