@@ -138,6 +138,8 @@ def test_the_board_is_a_stage_with_tensors_of_its_own(
     assert (False, 1.0) == (row["class_ids_only"], row["top1_agreement"])
     assert row["max_abs"] <= 1e-6
     assert "bit-exact: All outputs XOR is the host's on 2 of 2 clips" in result["stages"][1]["detail"]
+    prints = result["stages"][1]["fingerprints"]
+    assert 2 == len(prints) and all(len(xor) == 10 and int(xor, 16) for xor in prints.values())
     again = _json(capsys, ["compare-sim", f"offline={kept / 'offline'}", f"board={kept / 'board'}"])
     assert isinstance(again, dict)
     assert row["max_abs"] == again["comparisons"][0]["max_abs"]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deployer.cli.console import results
-from deployer.compare import Comparison, Limits
+from deployer.compare import Comparison, Limits, StageOutputs
 from deployer.compare_sim import Compared, Judged
 from deployer.decisions import Agreement, Decided, Flip, interval
 
@@ -29,12 +29,19 @@ def as_data(done: Compared) -> dict[str, Any]:
     """Everything but the tensors themselves; null for what is not finite, an infinite SQNR with `equal` true."""
     clips = done.agreement.clips if done.agreement is not None else 0
     data = {
-        "stages": [{"stage": stage.stage, "detail": stage.detail} for stage in done.stages],
+        "stages": [_stage_data(stage) for stage in done.stages],
         "comparisons": [_row_data(judged, done.labels, clips) for judged in done.judged],
         "agreement": _agreement_data(done.agreement) if done.agreement is not None else None,
         "left_out": list(done.left_out),
     }
     return {key: _finite(value) for key, value in data.items()}
+
+
+def _stage_data(stage: StageOutputs) -> dict[str, Any]:
+    data: dict[str, Any] = {"stage": stage.stage, "detail": stage.detail}
+    if stage.fingerprints is not None:
+        data["fingerprints"] = {clip: f"0x{xor:08x}" for clip, xor in stage.fingerprints.items()}
+    return data
 
 
 def _finite(value: Any) -> Any:
