@@ -209,7 +209,9 @@ class KeyedText:
         for line in self.lines:
             if line.kind == "setting":
                 before, after = line.text[: line.start], line.text[line.stop :].lstrip()
-                delimiter = " = " if before[-1:].isspace() else "="
+                mark = before.rstrip()[-1]
+                delimiter = " " * before[: before.rindex(mark)][-1:].isspace() + mark
+                delimiter += " " * before[-1:].isspace()
                 ending = self.grammar.terminator if after.startswith(self.grammar.terminator) else ""
         form = _line(f"{key}{delimiter}{ending}", "", self.grammar)
         return replace(form, start=len(key + delimiter), stop=len(key + delimiter))
@@ -276,11 +278,11 @@ def _span(text: str, after: int, grammar: Grammar) -> tuple[int, int]:
 
 
 def _aligned(tail: str, shrunk: int) -> str:
-    """`tail` behind a value `shrunk` characters shorter than it was; a comment after two blanks keeps its column."""
+    """`tail` behind a value `shrunk` characters shorter than it was; a comment behind two blanks stays there."""
     mark, hash_sign, comment = tail.partition("#")
     bare = mark.rstrip(" ")
     blanks = len(mark) - len(bare)
-    if not hash_sign or blanks < 2:
+    if not hash_sign or blanks < 2 or any(character.isspace() for character in bare):
         return tail
     return bare + " " * max(1, blanks + shrunk) + hash_sign + comment
 
