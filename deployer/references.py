@@ -56,22 +56,6 @@ class References:
         detail = "; ".join((f"{self.source}, {len(self.outputs)} clips", *self.notes))
         return StageOutputs(stage=STAGE, detail=detail, outputs=self.outputs)
 
-    def covered(self, stage: StageOutputs) -> StageOutputs:
-        """The clips and outputs of `stage` that these references speak of. Raises UsageError for none."""
-        ids = stage.class_ids
-        kept = {
-            clip: {name: stage.outputs[clip][name] for name in tensors if name in stage.outputs[clip]}
-            for clip, tensors in self.outputs.items()
-            if clip in stage.outputs
-        }
-        if not kept and ids is None:
-            raise UsageError(f"{stage.stage} has none of the clips in {self.source}")
-        return replace(
-            stage,
-            outputs=kept,
-            class_ids=None if ids is None else {clip: ids[clip] for clip in self.outputs if clip in ids},
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from board_runner.errors import UsageError
 from deployer import clip_set, pipeline
 from deployer.cli import compared
 from deployer.cli import layers as by_layers
@@ -73,6 +74,8 @@ def command(
     project = Project(session.deployment)
     wavs = clip_set.find(clips) if clips else ()
     if layers is not None:
+        if reference is not None:
+            raise UsageError("--layers compares two stages; --reference has no layers")
         by_layers.run(session, project, stages, layers, wavs=wavs)
         return
     request = Request(
