@@ -49,8 +49,8 @@ def sum_constants(instruction: Instruction) -> tuple[int, int, int]:
     return m, n, s
 
 
-def channels(instruction: Instruction, *, axis: int) -> Array:
-    """The weight; multiplier, shift and offset are there for every index of `axis`.
+def channels(instruction: Instruction, *, axis: int) -> tuple[Array, int]:
+    """The weight, and S: the largest sum of abs(w) over an index of `axis`; with all that goes with them checked.
 
     Weights are symmetric: the most negative level does not occur, so that two int16 products fit 32 bits.
     """
@@ -59,23 +59,21 @@ def channels(instruction: Instruction, *, axis: int) -> Array:
     tensor(instruction, "weight", dtype, weight.shape)
     count = weight.shape[axis : axis + 1]
     offset = tensor(instruction, "offset", "int64", count)
-    tensor(instruction, "multiplier", "int32", count)
-    tensor(instruction, "shift", "int8", count)
+    multiplier = tensor(instruction, "multiplier", "int32", count)
+    shift = tensor(instruction, "shift", "int8", count)
     if weight.size and weight.min() < -SYMMETRIC[dtype]:
         raise ModelError(f"a weight below -{SYMMETRIC[dtype]}")
-    if offset.size and not -INT_LIMIT < offset.min() <= offset.max() < INT_LIMIT:
-        raise ModelError("an offset that passes 2^62")
-    return weight
-
-
-def reach(instruction: Instruction, *, axis: int, magnitude: int) -> int:
-    """Bound of the sums of products with inputs up to `magnitude`; raises ModelError where it passes 2^53."""
-    wide = np.abs(instruction.tensors["weight"].astype(np.int64))
-    others = tuple(a for a in range(wide.ndim) if a != axis)
-    bound = magnitude * int(wide.sum(axis=others).max(initial=0))
-    if bound >= FLOAT_LIMIT:
-        raise ModelError("sums of products that pass 2^53")
-    return bound
+    others = tuple(a for a in range(weight.ndim) if a != axis)
+    largest = int(np.abs(weight.astype(np.int64)).sum(axis=others).max(initial=0))
+    if (255 * largest >= 1 << 31) if dtype == "int8" else (largest << 15 >= FLOAT_LIMIT):
+        raise ModelError(f"sums of products that pass {'2^31' if dtype == 'int8' else '2^53'}")
+    if not ((multiplier >= 0).all() and ((shift >= 1) & (shift <= MAX_SHIFT)).all()):
+        raise ModelError("a multiplier or shift out of bounds")
+    bound = largest << (8 if dtype == "int8" else 15)
+    pairs = zip(multiplier.tolist(), offset.tolist(), strict=True)
+    if any(bound * m + abs(o) >= INT_LIMIT for m, o in pairs):
+        raise ModelError("a requantisation that passes 2^62")
+    return weight, largest
 
 
 def inner(shape: tuple[int, ...]) -> int:

@@ -21,10 +21,10 @@ TILE_ELEMENTS = 1 << 18
 
 def conv(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """(1, C, L) -> (1, M, L') int16. The stored offset holds bias and zero point already."""
-    weight = constants.channels(instruction, axis=0)
+    weight, largest = constants.channels(instruction, axis=0)
     narrow = instruction.op == "conv8"
     centre = 128 if narrow else 0
-    reach = constants.reach(instruction, axis=0, magnitude=128 if narrow else 32768)
+    reach = largest * (128 if narrow else 32768)
     kind = np.float32 if reach < 1 << 24 else np.float64
     multiplier, shift, offset = (
         instruction.tensors[name].astype(np.int64).reshape(-1, 1)

@@ -13,10 +13,10 @@ from board_runner.integer.program import Instruction, Kernel, Value
 
 def linear(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """(..., K) int16 by (K, N) int16 -> (..., N) int16."""
-    weight = constants.channels(instruction, axis=1)
+    weight, largest = constants.channels(instruction, axis=1)
     finish = requant.finisher(
         *(instruction.tensors[name].astype(np.int64) for name in ("multiplier", "shift", "offset")),
-        reach=constants.reach(instruction, axis=1, magnitude=32768),
+        reach=largest << 15,
     )
     kernel = weight.astype(np.float64)
 

@@ -61,7 +61,7 @@ def _narrow(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], out
 
 
 def _conv(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
-    weight = constants.channels(step, axis=0)
+    weight, _ = constants.channels(step, axis=0)
     (stride,), (dilation,), (group,) = (step.ints[k] for k in ("stride", "dilation", "group"))
     rows, depth, taps = weight.shape
     begin, end = step.ints["pads"]
@@ -77,7 +77,7 @@ def _conv(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], outpu
 
 
 def _linear(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
-    weight = constants.channels(step, axis=1)
+    weight, _ = constants.channels(step, axis=1)
     return _channels(xs[0] @ weight.astype(np.int64), step, axis=1)
 
 

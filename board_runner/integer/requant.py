@@ -70,8 +70,6 @@ def finisher(multiplier: Array, shift: Array, offset: Array, *, reach: int) -> F
     Raises ModelError for constants out of bounds.
     """
     m, s = multiplier.astype(np.int64), shift.astype(np.int64)
-    if not (((m >= 0) & (m <= MAX_MULTIPLIER)).all() and ((s >= 1) & (s <= MAX_SHIFT)).all()):
-        raise ModelError("a multiplier or shift out of bounds")
     if _largest(reach, m, offset) >= INT_LIMIT:
         raise ModelError("a requantisation that passes 2^62")
     if not fits_float(reach, m, offset):
