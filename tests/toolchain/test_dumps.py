@@ -120,10 +120,10 @@ def test_a_large_dump_is_read_in_well_under_a_second() -> None:
     text = WRITE("out", value)
     assert len(text) > 4_000_000
 
-    started = time.perf_counter()
+    started = time.process_time()
     (tensor,) = dumps.parse(text)
 
-    assert time.perf_counter() - started < 0.8
+    assert time.process_time() - started < 0.8  # of this process: other tests may run beside it
     np.testing.assert_allclose(tensor.values, value, atol=6e-7)
 
 
