@@ -104,7 +104,7 @@ def _judgements(
         > scored["ORT, 8 bit"].sqnr_db - 1,
         "16 bit not below ORT's minus 1 dB": wide.sqnr_db > scored["ORT, 16 bit"].sqnr_db - 1,
     }
-    for name in ("L5 -sth 0.001", next(n for n in scored if n.startswith("L3 +"))):
+    for name in ("L5", next(n for n in scored if n.startswith("L3 +"))):
         share = scored[name].weight_bytes / wide.weight_bytes
         gain = scored[name].sqnr_db - narrow
         checks[f"{name}: {gain:.1f} dB above the best 8 bit, {share:.2f} of 16 bit's weight"] = (
