@@ -64,6 +64,7 @@ class ToolchainSection(Section):
         "ALL_UINT8"
     )
     tensor_arrays: tuple[str, ...] = ()
+    ini: Path | None = None
 
 
 class BoardSimulatorSection(Section):

@@ -70,15 +70,15 @@ def _lay_out(job: ConvertJob) -> tuple[Staged, bool]:
     algorithm = job.tree.algorithm_dir
     onnx = algorithm / job.tools.profile.folders.onnx
     onnx.mkdir(exist_ok=True)
-    (onnx / f"{job.cfg.model}.onnx").write_bytes(job.onnx.read_bytes())
-    (algorithm / job.cfg.ini).write_text(job.ini, encoding="utf-8")
-    job.cfg_path.write_text(job.cfg.text(), encoding="utf-8")
+    (onnx / f"{job.staged_model}.onnx").write_bytes(job.onnx.read_bytes())
+    job.ini.save(job.ini_path)
+    job.cfg.save(job.cfg_path)
 
     def tensors() -> Iterator[tuple[str, Array]]:
         for wav in job.calibration:
             yield wav.name, model_input(job.model, job.contract, wav)
 
-    staged = staging.stage(algorithm / job.cfg.data, tensors(), suffix=job.tools.profile.data_suffix)
+    staged = staging.stage(job.data_dir, tensors(), suffix=job.tools.profile.data_suffix)
     return staged, staging.preprocess(job.preprocess_path, job.contract.inputs[0].shape)
 
 

@@ -172,6 +172,7 @@ class Project:
             calibration=self.calibration,
             conv_format=section.conv_input_format,
             tensor_arrays=section.tensor_arrays,
+            base_ini=self.deployment.resolve(section.ini) if section.ini is not None else None,
             store=self._store,
             direct=direct,
             stall_timeout_s=section.stall_timeout_s,

@@ -98,6 +98,8 @@ def stream(
             watch.stop()
             if watch.fired or status is None:
                 _run_all(stop)
+                _end(process)
+                _run_all(stop)  # again: a client that was just starting a container may have finished that
             _end(process)
     if watch.fired:
         raise ToolchainError(

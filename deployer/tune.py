@@ -31,7 +31,7 @@ from deployer import artifacts, convert
 from deployer.events import Advanced, Emit, Finished, Skipped, Started, Warned
 from deployer.project import Project
 from deployer.tune_candidates import Candidate, Choice, Limits, Result, candidates, choose, front
-from toolchain_wrappers.sigmastar.settings import ConvFormat, conv_config_text
+from toolchain_wrappers.sigmastar.input_config import CONV, ConvFormat, InputConfig
 
 STEP = "tune"
 TRIED, REPORT, CONV_CONFIG, QUANT_FILE = "tried.json", "tune.json", "conv_config.ini", "quant_file.json"
@@ -62,7 +62,8 @@ class Tuned:
     @property
     def conv_config(self) -> str:
         """`[CONV_CONFIG]` of input_config.ini."""
-        return conv_config_text(self.conv_format, self.tensor_arrays)
+        chosen = None if self.conv_format == "AUTO" else self.conv_format
+        return InputConfig.parse(f"[{CONV}]\n").with_conv_config(chosen, self.tensor_arrays).text()
 
 
 def clips_of(project: Project) -> Clips:

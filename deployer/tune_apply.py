@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deployer import config, yaml_source
 from deployer.errors import ConfigError
-from toolchain_wrappers.sigmastar.settings import ConvFormat
+from toolchain_wrappers.sigmastar.input_config import ConvFormat
 
 SECTION = "toolchain"
 KEYS = ("conv_input_format", "tensor_arrays")

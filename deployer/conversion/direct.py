@@ -61,7 +61,7 @@ def steps(job: ConvertJob, options: Direct, work: Path) -> Iterator[Step]:
     """The three, in order, with the files that they read and make."""
     tools, wanted, algorithm = job.tools, job.wanted, job.tree.algorithm_dir
     float_model, fixed = work / wanted.float_name, work / wanted.fixed_name
-    ini = algorithm / job.cfg.ini
+    ini = job.ini_path
     quant_file = None
     if options.quant_file is not None:
         quant_file = work / "quant_file.json"
@@ -69,7 +69,7 @@ def steps(job: ConvertJob, options: Direct, work: Path) -> Iterator[Step]:
     yield Step(
         name="ConvertTool",
         argv=tools.convert_tool(
-            onnx=algorithm / tools.profile.folders.onnx / f"{job.cfg.model}.onnx",
+            onnx=algorithm / tools.profile.folders.onnx / f"{job.staged_model}.onnx",
             shapes=[spec.shape for spec in job.contract.inputs],
             ini=ini,
             out=float_model,
@@ -81,7 +81,7 @@ def steps(job: ConvertJob, options: Direct, work: Path) -> Iterator[Step]:
     yield Step(
         name="calibrator",
         argv=tools.calibrator(
-            data=algorithm / job.cfg.data,
+            data=job.data_dir,
             model=float_model,
             ini=ini,
             preprocess=job.preprocess_path,

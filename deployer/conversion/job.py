@@ -12,9 +12,9 @@ from board_runner.contract import InputContract
 from board_runner.models.base import AudioModel
 from deployer import artifacts
 from deployer.conversion.collect import Wanted
-from toolchain_wrappers.sigmastar import settings
+from toolchain_wrappers.sigmastar.cfg import Cfg, CfgModel
 from toolchain_wrappers.sigmastar.commands import Tree
-from toolchain_wrappers.sigmastar.settings import Cfg, ConvFormat
+from toolchain_wrappers.sigmastar.input_config import ConvFormat, InputConfig
 from toolchain_wrappers.sigmastar.tools import Tools
 
 QuantLevel = Literal["L1", "L2", "L3", "L4", "L5"]
@@ -48,6 +48,7 @@ class ConvertJob:
     conv_format: ConvFormat
     store: Path
     tensor_arrays: Sequence[str] = ()
+    base_ini: Path | None = None
     direct: Direct | None = None
     stall_timeout_s: float = 1800.0
 
@@ -62,16 +63,32 @@ class ConvertJob:
         return artifacts.folder_for(self.store, chip=self.chip, model=self.onnx.stem)
 
     @property
+    def staged_model(self) -> str:
+        """The ONNX's name in the tree, without its suffix: our files stand beside the user's."""
+        return f"deploy_{self.onnx.stem}"
+
+    @property
+    def ini_path(self) -> Path:
+        """Where `input_config.ini` is written."""
+        return self.tree.algorithm_dir / "deploy_input_config.ini"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where calibration data is laid out."""
+        return self.tree.algorithm_dir / "deploy_data"
+
+    @property
     def cfg(self) -> Cfg:
-        """The conversion as the vendor's cfg has it; our files stand beside the user's, never in their place."""
-        return Cfg(
-            section=self.contract.model.upper(),
-            chip=self.chip,
-            model=f"deploy_{self.onnx.stem}",
-            ini="deploy_input_config.ini",
+        """The conversion as the vendor's cfg has it."""
+        model = CfgModel(
+            name=self.staged_model,
+            input_size="0",
+            ini=self.ini_path.name,
+            class_num="0",
             image=artifacts.IMAGE,
-            data="deploy_data",
         )
+        section = self.contract.model.upper()
+        return Cfg.new(section=section, chips=[self.chip], models=[model], data=self.data_dir.name)
 
     @property
     def cfg_path(self) -> Path:
@@ -84,14 +101,16 @@ class ConvertJob:
         return self.tree.algorithm_dir / self.tools.profile.preprocess.format(model=self.contract.model)
 
     @property
-    def ini(self) -> str:
-        """`input_config.ini`."""
-        return settings.ini_text(
+    def ini(self) -> InputConfig:
+        """`input_config.ini`: the user's own as it is, or a new one with the convolutions' widths."""
+        if self.base_ini is not None:
+            return InputConfig.load(self.base_ini)
+        config = InputConfig.new(
             inputs=[spec.name for spec in self.contract.inputs],
             outputs=[spec.name for spec in self.contract.outputs],
-            conv_format=self.conv_format,
-            tensor_arrays=self.tensor_arrays,
         )
+        chosen = None if self.conv_format == "AUTO" else self.conv_format
+        return config.with_conv_config(chosen, self.tensor_arrays)
 
     @property
     def wanted(self) -> Wanted:
@@ -106,7 +125,7 @@ class ConvertJob:
 
     def inputs(self) -> dict[str, str]:
         """The hash of everything that decides what comes out."""
-        texts = {"cfg": self.cfg.text(), "ini": self.ini, "contract": self.contract.to_json()}
+        texts = {"cfg": self.cfg.text(), "ini": self.ini.text(), "contract": self.contract.to_json()}
         direct = self.direct.described() if self.direct else {}
         return {
             "onnx": artifacts.sha256(self.onnx),

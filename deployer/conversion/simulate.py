@@ -39,7 +39,7 @@ def simulate(job: ConvertJob, made: Artifacts, *, emit: Emit) -> Simulated:
             f"{folder or 'the converted tree'} is not there any more",
             hint="`deploy convert --force` makes it again",
         )
-    staged = sorted(path for path in (job.tree.algorithm_dir / job.cfg.data).iterdir() if path.is_file())
+    staged = sorted(path for path in job.data_dir.iterdir() if path.is_file())
     emit(Started(step=STEP, total=100, unit="%"))
     texts = job.tree.algorithm_dir / job.tools.profile.folders.dumps
     before = commands.snapshot(texts)

@@ -13,8 +13,7 @@ import pytest
 from board_runner.quant.float_sim import write_float
 from tests.quant import small
 from toolchain_wrappers import standin
-from toolchain_wrappers.sigmastar import settings
-from toolchain_wrappers.sigmastar.settings import ConvFormat
+from toolchain_wrappers.sigmastar.input_config import ConvFormat, InputConfig
 
 SOUNDS = 3
 PREPROCESS = "import numpy\n\n\ndef image_preprocess(path, norm=True):\n    return numpy.load(path)\n"
@@ -32,8 +31,8 @@ def _work(folder: Path, conv_format: ConvFormat = "AUTO") -> Path:
         np.save(folder / "data" / f"{index}.npy", sound["images"])
     write_float(small.save(folder / "m.onnx"), folder / "m_float.sim")
     (folder / "pre.py").write_text(PREPROCESS)
-    ini = settings.ini_text(inputs=["images"], outputs=["output"], conv_format=conv_format)
-    (folder / "input_config.ini").write_text(ini)
+    ini = InputConfig.new(inputs=["images"], outputs=["output"])
+    ini.with_conv_config(None if conv_format == "AUTO" else conv_format).save(folder / "input_config.ini")
     return folder
 
 

@@ -283,3 +283,24 @@ def test_a_simulation_without_texts_is_a_failure(fresh: ConvertJob) -> None:
 
     with pytest.raises(ToolchainError, match=r"wrote 0 of 2 texts.*Run evaluation OK"):
         simulate.simulate(fresh, made, emit=ignore)
+
+
+def test_an_ini_that_does_not_fit_the_model_is_refused_before_anything_runs(fresh: ConvertJob) -> None:
+    """The user's own: the line, the key, the wrong name and the right one."""
+    own = fresh.store.parent / "own.ini"
+    own.write_text(fresh.ini.text().replace("inputs=images;", "inputs=image; # mine"))
+
+    with pytest.raises(ToolchainError, match=r"own\.ini:2: \[INPUT_CONFIG\] inputs: .*image"):
+        convert.convert(replace(fresh, base_ini=own), force=False, emit=ignore)
+    assert not fresh.data_dir.exists()
+
+
+def test_an_ini_of_the_users_own_is_used_as_it_is(fresh: ConvertJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments and all."""
+    monkeypatch.setenv("LEVEL", "L1")
+    own = fresh.store.parent / "own.ini"
+    own.write_text("; mine\n" + fresh.ini.text())
+    job = replace(fresh, base_ini=own)
+    convert.convert(job, force=False, emit=ignore)
+
+    assert own.read_text() == job.ini_path.read_text()

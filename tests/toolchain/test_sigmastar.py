@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from pathlib import Path
 
-import pytest
-
-from toolchain_wrappers.sigmastar import commands, settings
+from toolchain_wrappers.sigmastar import commands
 from toolchain_wrappers.sigmastar.commands import Tree
-from toolchain_wrappers.sigmastar.settings import Cfg
-
-
-def test_the_cfg_has_the_documented_keys_in_their_own_case() -> None:
-    """`Model_LIST` is the one in mixed case."""
-    cfg = Cfg(section="EAT", chip="pcupid", model="eat_sim", ini="i.ini", image="eat.img", data="quant_data")
-
-    assert cfg.text() == (
-        "[EAT]\nCHIP_LIST=pcupid\nModel_LIST=eat_sim\nINPUT_SIZE_LIST=0\nINPUT_INI_LIST=i.ini\n"
-        "CLASS_NUM_LIST=0\nSAVE_NAME_LIST=eat.img\nQUANT_DATA_PATH=quant_data\n"
-    )
-
-
-@pytest.mark.parametrize("conv_format", ["ALL_UINT8", "ALL_INT16"])
-def test_the_ini_is_one_that_configparser_reads(conv_format: settings.ConvFormat) -> None:
-    """Lists as long as there are inputs, no blanks in them, `;` at the end of values."""
-    text = settings.ini_text(inputs=["a", "b"], outputs=["output"], conv_format=conv_format)
-    ini = configparser.ConfigParser()
-    ini.read_string(text)
-
-    assert "a,b;" == ini["INPUT_CONFIG"]["inputs"]
-    assert "RAWDATA_F32_NHWC,RAWDATA_F32_NHWC;" == ini["INPUT_CONFIG"]["input_formats"]
-    assert ini["INPUT_CONFIG"]["training_input_formats"] == ini["INPUT_CONFIG"]["input_formats"]
-    assert "FALSE;" == ini["OUTPUT_CONFIG"]["dequantizations"]
-    assert f'"{conv_format}";' == ini["CONV_CONFIG"]["input_format"]
 
 
 def test_convert_sh_is_called_as_documented(tmp_path: Path) -> None:

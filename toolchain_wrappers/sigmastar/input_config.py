@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import keyed_text
@@ -39,6 +40,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 RAW_FORMATS = ("RAWDATA_S16_NHWC", "RAWDATA_F32_NHWC", "RAWDATA_COMPLEX64")
 SWITCH = ("TRUE", "FALSE")
 LAYOUTS = ("NHWC", "NCHW")
+
+ConvFormat = Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"]
+"""`[CONV_CONFIG] input_format`; AUTO leaves the key out, so the calibrator chooses."""
 
 LEGAL: dict[tuple[str, str], tuple[str, ...]] = {
     (INPUT, "training_input_formats"): ("RGB", "BGR", "GRAY", *RAW_FORMATS),
