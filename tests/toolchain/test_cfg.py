@@ -47,7 +47,7 @@ def test_a_file_is_written_as_it_was_read(path: Path, tmp_path: Path) -> None:
     """An untouched file comes back byte for byte, whatever its line ends, comments, quotes and blanks."""
     Cfg.load(path).save(tmp_path / "copy.cfg")
 
-    assert path.read_bytes() == (tmp_path / "copy.cfg").read_bytes()
+    assert path.read_bytes() == (tmp_path / "copy.cfg").read_bytes() == Cfg.load(path).encoded()
 
 
 @given(st.one_of(_FILES, st.text()))

@@ -85,6 +85,10 @@ class Cfg:
         """The file, byte for byte as it was but for values set since."""
         return self.source.text()
 
+    def encoded(self) -> bytes:
+        """`text()` as the bytes of the file."""
+        return keyed_text.encoded(self.text())
+
     def save(self, path: Path) -> None:
         """Write it. Raises ToolchainError."""
         keyed_text.save(self.text(), path)

@@ -128,6 +128,10 @@ class InputConfig:
         """The file, byte for byte as it was but for values set since."""
         return self.source.text()
 
+    def encoded(self) -> bytes:
+        """`text()` as the bytes of the file."""
+        return keyed_text.encoded(self.text())
+
     def save(self, path: Path) -> None:
         """Write it. Raises ToolchainError."""
         keyed_text.save(self.text(), path)
@@ -161,17 +165,18 @@ class InputConfig:
         return self.with_value(section, key, ",".join(items))
 
     def with_conv_config(self, conv_format: str | None, tensor_arrays: Sequence[str] = ()) -> InputConfig:
-        """Convolution widths: the tensors named, else the format, else (None) the calibrator's own choice."""
+        """Convolution widths: the tensors named, else the format, else (None) the calibrator's own choice.
+
+        The format stands in double quotes, as in the vendor's own file.
+        """
         config = self
-        wanted = {
-            "input_format": None if tensor_arrays else conv_format,
-            "tensor_arrays": ",".join(tensor_arrays),
-        }
-        for key, value in wanted.items():
+        form, tensors = None if tensor_arrays else conv_format, ",".join(tensor_arrays)
+        for key, value, quote in (("input_format", form, '"'), ("tensor_arrays", tensors, "")):
+            source = config.source
             if value:
-                config = config.with_value(CONV, key, value)
+                config = replace(config, source=source.with_value(key, value, CONV, quote=quote))
             else:
-                config = replace(config, source=config.source.without(key, CONV))
+                config = replace(config, source=source.without(key, CONV))
         return config
 
     def settings(self) -> Settings:

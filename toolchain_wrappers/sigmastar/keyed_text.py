@@ -114,15 +114,16 @@ class KeyedText:
             )
         return found[0] if found else None
 
-    def with_value(self, key: str, value: str, section: str | None = None) -> KeyedText:
+    def with_value(self, key: str, value: str, section: str | None = None, *, quote: str = "") -> KeyedText:
         """The same file but for this value.
 
         An absent key goes below the line that holds it back as a comment, else below the section's last setting;
-        an absent section goes to the end. Raises ToolchainError for a value that the file cannot hold.
+        an absent section goes to the end. `quote` is for a new line that has no comment to follow.
+        Raises ToolchainError for a value that the file cannot hold.
         """
         setting = self.find(key, section)
         if setting is None:
-            return self._inserted(key, value, section)
+            return self._inserted(key, value, section, quote)
         if setting.value == value:
             return self
         return self._swapped(setting.line - 1, self._filled(self.lines[setting.line - 1], value))
@@ -162,11 +163,11 @@ class KeyedText:
             hint="a line holds neither line ends nor both kinds of quotes",
         )
 
-    def _inserted(self, key: str, value: str, section: str | None) -> KeyedText:
+    def _inserted(self, key: str, value: str, section: str | None, quote: str) -> KeyedText:
         home = section if section is not None else next(iter(self.sections()), "")
-        index, pattern = self._room(key, home)
+        index, pattern = self._room(key, home, quote)
         if index is None:
-            return self._with_section(home)._inserted(key, value, home)
+            return self._with_section(home)._inserted(key, value, home, quote)
         new = self._filled(pattern, value)
         lines = list(self.lines)
         if index and not lines[index - 1].end:
@@ -176,7 +177,7 @@ class KeyedText:
             new = replace(new, end=self._line_end())
         return replace(self, lines=(*lines[:index], new, *lines[index:]))
 
-    def _room(self, key: str, home: str) -> tuple[int | None, Line]:
+    def _room(self, key: str, home: str, quote: str) -> tuple[int | None, Line]:
         """Where a line for `key` goes in section `home` (None: there is no such section), and its form."""
         index = 0 if home == "" else None
         held_back: tuple[int, Line] | None = None
@@ -189,7 +190,7 @@ class KeyedText:
                 index = number
         if held_back is not None and (form := self._uncommented(held_back[1])) is not None:
             return held_back[0], form
-        return index, self._form(key)
+        return index, self._form(key, quote)
 
     def _uncommented(self, line: Line) -> Line | None:
         """The setting that a comment holds back, with its value, without a further comment behind that."""
@@ -203,7 +204,7 @@ class KeyedText:
         )
         return _line(body[: setting.stop] + self.grammar.terminator * ends, line.end, self.grammar)
 
-    def _form(self, key: str) -> Line:
+    def _form(self, key: str, quote: str) -> Line:
         """An empty setting of `key` in the manner of the file's last one: blanks around `=`, terminator."""
         delimiter, ending = "=", self.grammar.terminator
         for line in self.lines:
@@ -213,8 +214,9 @@ class KeyedText:
                 delimiter = " " * before[: before.rindex(mark)][-1:].isspace() + mark
                 delimiter += " " * before[-1:].isspace()
                 ending = self.grammar.terminator if after.startswith(self.grammar.terminator) else ""
-        form = _line(f"{key}{delimiter}{ending}", "", self.grammar)
-        return replace(form, start=len(key + delimiter), stop=len(key + delimiter))
+        form = _line(f"{key}{delimiter}{quote * 2}{ending}", "", self.grammar)
+        start = len(key + delimiter)
+        return replace(form, start=start, stop=start + 2 * len(quote))
 
     def _line_end(self) -> str:
         return next((line.end for line in self.lines if line.end), "\n")
@@ -237,10 +239,15 @@ def load(path: Path, grammar: Grammar) -> KeyedText:
     return KeyedText.parse(text, grammar=grammar, place=path.name)
 
 
+def encoded(text: str) -> bytes:
+    """The bytes of a file that `load` has read; `str.encode` would stumble over those that were not UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def save(text: str, path: Path) -> None:
     """Write what `load` has read, byte for byte. Raises ToolchainError when that is not possible."""
     try:
-        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        path.write_bytes(encoded(text))
     except OSError as e:
         raise ToolchainError(f"{path}: cannot be written: {e.strerror}") from e
 
