@@ -232,6 +232,22 @@ def test_a_file_of_odd_form_is_reported(extra: str, fault: str, *, is_warning: b
     assert [(fault, is_warning)] == [(finding.fault, finding.is_warning) for finding in found]
 
 
+def test_a_key_without_a_value_is_reported() -> None:
+    """An empty or absent key is an error by its name."""
+    cfg = _load("eat_as_published").with_value("QUANT_DATA_PATH", "")
+
+    assert ["QUANT_DATA_PATH"] == [finding.key for finding in check(cfg)]
+    assert list(KEYS) == [finding.key for finding in check(Cfg.parse("[EAT]\n"))]
+
+
+@given(st.one_of(_FILES, st.text()), _WORD)
+def test_any_file_can_be_checked(text: str, model: str) -> None:
+    """A check reports and never raises, whatever stands in the file and however long its names are."""
+    for cfg in (Cfg.parse(text), _load("eat_as_published").with_value("Model_LIST", model * 99)):
+        for finding in check(cfg, chip="pcupid", algorithm_dir=Path(__file__).parent, separator=","):
+            assert str(finding).encode()
+
+
 def test_a_separator_that_the_toolchain_does_not_read_is_reported() -> None:
     """A list parted by blanks is an error for a toolchain that is known to read commas."""
     found = check(_load("blank_separated"), separator=",")

@@ -337,6 +337,15 @@ def test_a_file_of_odd_form_is_refused(old: str, new: str, fault: str) -> None:
         findings.refuse(check(config, EAT))
 
 
+@given(st.one_of(_FILES, st.text()))
+def test_any_file_can_be_checked(text: str) -> None:
+    """A check reports and never raises, and a file without inputs is never beyond reproach."""
+    found = check(InputConfig.parse(text), CAMERA)
+
+    assert all(str(finding).encode() for finding in found)
+    assert InputConfig.parse(text).source.settings(INPUT) or any(not f.is_warning for f in found)
+
+
 def test_an_unknown_key_is_a_warning_with_the_nearest() -> None:
     """A misspelt key passes, as vendors add keys, but is told with what it may have meant."""
     found = check(_load("eat_as_published").with_value(INPUT, "input_layout", "NHWC"), EAT)

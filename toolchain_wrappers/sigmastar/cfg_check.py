@@ -29,9 +29,9 @@ def check(
     name = section if section is not None else next(iter(cfg.sections()), "")
     found = findings.shape_faults(cfg.source, {name: KEYS})
     found += [
-        Finding(file=cfg.source.place, section=name, key=key, fault="is missing")
+        Finding(file=cfg.source.place, section=name, key=key, fault="has no value")
         for key in KEYS
-        if not any(s.key.casefold() == key.casefold() for s in cfg.source.settings(name))
+        if not any(s.value and s.key.casefold() == key.casefold() for s in cfg.source.settings(name))
     ]
     detected = cfg.detect()
     if separator is not None and detected is not None and detected != separator:
@@ -110,11 +110,24 @@ def _missing(cfg: Cfg, section: str, key: str, paths: Sequence[Path]) -> list[Fi
         return []
     found = []
     for path in dict.fromkeys(paths):
-        if not path.exists():
-            beside = [p.name for p in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-            hint = findings.nearest(path.name, beside)
+        if not _exists(path):
+            hint = findings.nearest(path.name, _beside(path))
             found.append(findings.at(cfg.source, setting, f"there is no {path}", hint=hint))
     return found
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, or a folder that is closed to us
+        return False
+
+
+def _beside(path: Path) -> list[str]:
+    try:
+        return sorted(other.name for other in path.parent.iterdir())
+    except OSError:
+        return []
 
 
 def _bare(error: ToolchainError, cfg: Cfg) -> str:

@@ -26,7 +26,9 @@ class Finding:
         place = f"{self.file}:{self.line}" if self.line else self.file
         section = f"[{self.section}] " if self.section else ""
         key = f"{self.key}: " if self.key else ""
-        return f"{place}: {section}{key}{self.fault}"
+        text = f"{place}: {section}{key}{self.fault}"
+        # A key may hold bytes that were not UTF-8, which a terminal would not take.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def refuse(findings: Iterable[Finding]) -> None:
