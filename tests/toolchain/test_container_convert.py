@@ -83,7 +83,8 @@ def test_ctrl_c_leaves_no_container_and_no_half_artefact(tmp_path: Path) -> None
             time.sleep(rng.uniform(0.3, 4.0))
             running.send_signal(signal.SIGINT)
             said, _ = running.communicate(timeout=60)
-        assert running.returncode in (0, 130), said.decode()
+        # Interrupted while a module is imported, CPython 3.11 may end by the signal itself: 130 to a shell.
+        assert running.returncode in (0, 130, -signal.SIGINT), said.decode()
         assert not [name for name in _containers() if name.startswith("deploy-")], f"seed {seed}"
         folder = Project(config.load(path)).artifacts_dir
         if folder.exists():
