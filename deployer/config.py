@@ -60,9 +60,7 @@ class ToolchainSection(Section):
     options: tuple[str, ...] = ()
     profile: dict[str, Any] = {}
     stall_timeout_s: float = Field(default=1800.0, gt=0)
-    conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = (
-        "ALL_UINT8"
-    )
+    conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = "AUTO"
     tensor_arrays: tuple[str, ...] = ()
     ini: Path | None = None
 

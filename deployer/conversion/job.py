@@ -125,11 +125,15 @@ class ConvertJob:
 
     def inputs(self) -> dict[str, str]:
         """The hash of everything that decides what comes out."""
-        texts = {"cfg": self.cfg.text(), "ini": self.ini.text(), "contract": self.contract.to_json()}
         direct = self.direct.described() if self.direct else {}
+        texts = {
+            "cfg": self.cfg.encoded(),
+            "ini": self.ini.encoded(),
+            "contract": self.contract.to_json().encode(),
+        }
         return {
             "onnx": artifacts.sha256(self.onnx),
-            **{name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
+            **{name: hashlib.sha256(text).hexdigest() for name, text in texts.items()},
             **{f"calibration/{wav.name}": artifacts.sha256(wav) for wav in self.calibration},
             **{f"direct/{key}": value for key, value in direct.items()},
             "toolchain": toolchain_identity(self.tree),
