@@ -25,7 +25,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             file.setsampwidth(2)
             file.setframerate(22050)
             file.writeframes((sound["images"].reshape(-1) * 32767).astype(np.int16).tobytes())
-    text = "model: {onnx: small.onnx}\naudio: {clips: clips}\n"
+    text = "model: {onnx: small.onnx}\naudio: {clips: clips}\ntoolchain: {conv_input_format: ALL_UINT8}\n"
     (root / "deploy.yaml").write_text(text, encoding="utf-8")
     made = Project(config.load(root / "deploy.yaml"))
     pipeline.convert(made)
