@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer import __version__, artifacts, board_stage, compare_sim, program, records, references
+from deployer import __version__, artifacts, program, records
 from deployer import bench as bench_step
 from deployer import convert as convert_step
 from deployer import export as export_step
@@ -18,15 +18,16 @@ from deployer.artifacts import Artifacts
 from deployer.board.base import Board, BoardFacts
 from deployer.board.inventory import BoardConfig
 from deployer.board.ssh import SshBoard
-from deployer.board_stage import Simulator
-from deployer.compare import StageOutputs
-from deployer.compare_sim import Compared, Request
+from deployer.comparison import board_stage, compare_sim, references
+from deployer.comparison.board_stage import Simulator
+from deployer.comparison.compare import StageOutputs
+from deployer.comparison.compare_sim import Compared, Request
+from deployer.comparison.layouts import Layout
 from deployer.conversion import simulate as simulate_step
 from deployer.conversion.job import Direct
 from deployer.conversion.simulate import Simulated
 from deployer.errors import MissingArtifact, ProgramFailed
 from deployer.events import Advanced, Emit, Finished, Skipped, Started, ignore
-from deployer.layouts import Layout
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord

@@ -9,8 +9,8 @@ import pytest
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
-from deployer import compare, compare_sim
-from deployer.compare import Limits, StageOutputs
+from deployer.comparison import compare, compare_sim
+from deployer.comparison.compare import Limits, StageOutputs
 
 
 def _stage(name: str, **clips: list[float]) -> StageOutputs:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from deployer import config, pipeline, resources
 from deployer.cli.compare_sim import command
-from deployer.output_store import OutputFolder
+from deployer.comparison.output_store import OutputFolder
 from deployer.project import Project
 
 CLIPS = resources.data_dir() / "clips"

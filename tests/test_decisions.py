@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deployer.decisions import Decided, agreement, decided, flips, interval
-from deployer.distribution import ErrorHistogram, quantiles
+from deployer.comparison.decisions import Decided, agreement, decided, flips, interval
+from deployer.comparison.distribution import ErrorHistogram, quantiles
 
 
 def test_a_decision_is_the_first_largest_and_its_lead() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
-from deployer.layouts import Layout, aligned
+from deployer.comparison.layouts import Layout, aligned
 
 
 def _counting(*shape: int) -> Array:

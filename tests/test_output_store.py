@@ -10,8 +10,8 @@ import pytest
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
+from deployer.comparison.output_store import CLIPS, Manifest, OutputFolder, input_sha256
 from deployer.errors import MissingArtifact
-from deployer.output_store import CLIPS, Manifest, OutputFolder, input_sha256
 
 TENSORS: dict[str, Array] = {
     "output": np.arange(4, dtype=np.float32),

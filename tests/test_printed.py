@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from board_runner.errors import InputError
-from deployer import printed
+from deployer.comparison import printed
 from tests.damage import damaged
 
 FOLDER = Path(__file__).parent / "references"

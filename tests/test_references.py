@@ -10,9 +10,9 @@ import pytest
 
 from board_runner.contract import Array, TensorSpec
 from board_runner.errors import InputError, UsageError
-from deployer import compare, references
-from deployer.compare import StageOutputs
-from deployer.references import Wanted
+from deployer.comparison import compare, references
+from deployer.comparison.compare import StageOutputs
+from deployer.comparison.references import Wanted
 
 CLIPS = ("1-137-A-32.wav", "11-137-A-32.wav", "5-1-B-3.wav")
 SCORES = TensorSpec(name="output", dtype="float32", shape=(1, 6))

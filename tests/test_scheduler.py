@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from board_runner.errors import InputError
+from deployer.comparison.stages import Pace
 from deployer.scheduler import THREADS, InProcess, Processes, Scheduler, Threads
-from deployer.stages import Pace
 
 _KILLED = """
 import os, sys, time

@@ -18,9 +18,10 @@ from board_runner.quant.compile import write_image
 from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.sensitivity import Site
 from board_runner.quant.settings import QuantSettings
-from deployer import cli, tune_apply
+from deployer import cli
 from deployer.errors import CheckFailed, ConfigError
-from deployer.tune_candidates import Candidate, ConvBits, Limits, Result, candidates, choose, front, ranked
+from deployer.tuning import apply as tune_apply
+from deployer.tuning.candidates import Candidate, ConvBits, Limits, Result, candidates, choose, front, ranked
 from tests.quant import small
 
 

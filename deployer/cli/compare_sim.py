@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from board_runner.errors import UsageError
-from deployer import clip_set, pipeline
+from deployer import pipeline
 from deployer.cli import compared
 from deployer.cli import layers as by_layers
 from deployer.cli.layers import LayerOptions
 from deployer.cli.options import Session, board, common
-from deployer.compare_sim import Request
-from deployer.layouts import Layout
+from deployer.comparison import clip_set
+from deployer.comparison.compare_sim import Request
+from deployer.comparison.layouts import Layout
 from deployer.project import Project
 
 _LAYOUTS: dict[str, Layout] = {"same": "same", "nhwc": "nhwc->nchw", "nchw": "nchw->nhwc"}

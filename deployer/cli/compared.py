@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deployer.cli.console import results
-from deployer.compare import Comparison, Limits, StageOutputs
-from deployer.compare_sim import Compared, Judged
-from deployer.decisions import Agreement, Decided, Flip, interval
+from deployer.comparison.compare import Comparison, Limits, StageOutputs
+from deployer.comparison.compare_sim import Compared, Judged
+from deployer.comparison.decisions import Agreement, Decided, Flip, interval
 
 FLIPS = 20
 """Flips that are listed one by one; --json has them all."""

@@ -9,13 +9,15 @@ import click
 from rich import box
 from rich.table import Table
 
-from deployer import tune, tune_apply, tune_plot
 from deployer.cli.console import results
 from deployer.cli.options import Session, common, dry_run
 from deployer.errors import ConfigError
 from deployer.project import Project
-from deployer.tune import Tuned
-from deployer.tune_candidates import Limits, Result
+from deployer.tuning import apply as tune_apply
+from deployer.tuning import plot as tune_plot
+from deployer.tuning import tune
+from deployer.tuning.candidates import Limits, Result
+from deployer.tuning.tune import Tuned
 
 
 @click.command("tune")

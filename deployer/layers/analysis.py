@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from board_runner.contract import Array
 from board_runner.errors import UsageError
 from board_runner.integer.layers import Layers
+from deployer.comparison.layouts import aligned
 from deployer.events import Advanced, Emit, Finished, Started
 from deployer.layers.measure import Sums
 from deployer.layers.report import LayerReport, LayerRow, Unmatched
 from deployer.layers.shown import LayerStage, Shown
-from deployer.layouts import aligned
 
 STEP = "layers"
 

@@ -26,7 +26,7 @@ from board_runner.contract import Array, Tensors
 from board_runner.models import eat
 from board_runner.quant.settings import QuantSettings
 from deployer.prepare import target_of
-from deployer.tune_candidates import ranked
+from deployer.tuning.candidates import ranked
 from tests.quant.judging import Judge, Scored
 
 DATA = Path(board_runner.__file__).parent / "data"

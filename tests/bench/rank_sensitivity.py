@@ -32,7 +32,7 @@ from board_runner.quant.ranges import convolutions
 from board_runner.quant.scheme import Scheme
 from board_runner.quant.sensitivity import LOOKS
 from board_runner.quant.settings import QuantSettings
-from deployer.tune_candidates import ranked
+from deployer.tuning.candidates import ranked
 from tests.quant.judging import Judge
 
 DATA = Path(board_runner.__file__).parent / "data"

@@ -12,9 +12,10 @@ import pytest
 from board_runner import dla_simulator
 from board_runner.contract import Array, TensorSpec
 from board_runner.integer.engine import OfflineEngine
-from deployer import board_stage, program
+from deployer import program
 from deployer import push as push_step
-from deployer.board_stage import Answer, Simulator
+from deployer.comparison import board_stage
+from deployer.comparison.board_stage import Answer, Simulator
 from deployer.config import BoardSimulatorSection
 from deployer.errors import ProgramFailed
 from deployer.events import Event, Warned, ignore

@@ -12,15 +12,16 @@ import pytest
 
 from board_runner import models
 from board_runner.graph import Graph
-from deployer import artifacts, compare, convert, resources, stages
-from deployer.clip_set import ClipSet
-from deployer.compare import StageOutputs
+from deployer import artifacts, convert, resources
+from deployer.comparison import compare, stages
+from deployer.comparison.clip_set import ClipSet
+from deployer.comparison.compare import StageOutputs
+from deployer.comparison.output_store import Manifest, OutputFolder
+from deployer.comparison.stages import Simulation
 from deployer.conversion import simulate
 from deployer.conversion.job import ConvertJob, Direct
 from deployer.errors import MissingArtifact
 from deployer.events import Event, Skipped, ignore
-from deployer.output_store import Manifest, OutputFolder
-from deployer.stages import Simulation
 from toolchain_wrappers import standin
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import dumps, profile

@@ -30,7 +30,7 @@ from board_runner.quant.statistics import Statistics
 from deployer import artifacts, convert
 from deployer.events import Advanced, Emit, Finished, Skipped, Started, Warned
 from deployer.project import Project
-from deployer.tune_candidates import Candidate, Choice, Limits, Result, candidates, choose, front
+from deployer.tuning.candidates import Candidate, Choice, Limits, Result, candidates, choose, front
 from toolchain_wrappers.sigmastar.input_config import CONV, ConvFormat, InputConfig
 
 STEP = "tune"

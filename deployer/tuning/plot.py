@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from board_runner.errors import UsageError
-from deployer.tune import Tuned
+from deployer.tuning.tune import Tuned
 
 PLOT = "front.svg"
 _MARKERS = {"all 8": "o", "mixed": "s", "all 16": "^"}

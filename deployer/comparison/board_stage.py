@@ -23,10 +23,10 @@ from board_runner.contract import Array, Tensors, TensorSpec
 from board_runner.errors import UsageError
 from board_runner.integer import container
 from board_runner.integer.engine import OfflineEngine
-from deployer import layouts
 from deployer.board import digests
 from deployer.board.base import Board, Completed, Upload
-from deployer.compare import StageOutputs
+from deployer.comparison import layouts
+from deployer.comparison.compare import StageOutputs
 from deployer.config import BoardSimulatorSection
 from deployer.errors import BoardUnreachable, ProgramFailed, TransferError
 from deployer.events import Advanced, Emit, Finished, Started, Warned

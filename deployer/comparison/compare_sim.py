@@ -11,16 +11,17 @@ from pathlib import Path
 from board_runner.contract import Array
 from board_runner.engine import Engine
 from board_runner.errors import UsageError
-from deployer import artifacts, compare, prepare, stages
-from deployer.clip_set import ClipSet
-from deployer.compare import Comparison, Limits, StageOutputs, Verdict
+from deployer import artifacts, prepare
+from deployer.comparison import compare, stages
+from deployer.comparison.clip_set import ClipSet
+from deployer.comparison.compare import Comparison, Limits, StageOutputs, Verdict
+from deployer.comparison.decisions import Agreement, agreement
+from deployer.comparison.output_store import Manifest, OutputFolder, input_sha256
+from deployer.comparison.stages import Simulation
 from deployer.conversion.job import toolchain_identity
-from deployer.decisions import Agreement, agreement
 from deployer.errors import CheckFailed, ConfigError
 from deployer.events import Emit
-from deployer.output_store import Manifest, OutputFolder, input_sha256
 from deployer.project import Project
-from deployer.stages import Simulation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,10 @@ from board_runner.engine import Engine
 from board_runner.errors import UsageError
 from deployer import artifacts
 from deployer.artifacts import Artifacts
-from deployer.clip_set import ClipSet
+from deployer.comparison.clip_set import ClipSet
+from deployer.comparison.output_store import OutputFolder, input_sha256
 from deployer.conversion import staging, tool_run
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Started
-from deployer.output_store import OutputFolder, input_sha256
 from deployer.scheduler import InProcess, Processes, Scheduler, Threads
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Host

@@ -11,9 +11,9 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
-from deployer import layouts
-from deployer.decisions import Decided, Flip, decided, flips
-from deployer.distribution import ErrorHistogram, Spread, quantiles
+from deployer.comparison import layouts
+from deployer.comparison.decisions import Decided, Flip, decided, flips
+from deployer.comparison.distribution import ErrorHistogram, Spread, quantiles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ from board_runner.contract import Array, TensorSpec
 from board_runner.errors import InputError, UsageError
 from board_runner.integer import container
 from board_runner.integer.engine import OfflineEngine
-from deployer import layouts, printed
-from deployer.compare import StageOutputs
-from deployer.layouts import Layout
+from deployer.comparison import layouts, printed
+from deployer.comparison.compare import StageOutputs
+from deployer.comparison.layouts import Layout
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import dumps
 

@@ -1,0 +1,1 @@
+"""`deploy tune`: quantisations tried, shown as a front, one chosen."""
