@@ -26,6 +26,7 @@ bench: $(VENV)/.dev
 # Damaged eat.img files, a million of them: about twenty minutes on two cores.
 fuzz: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_image.py
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_sim.py
 
 # Every integer engine over a folder of clips: make soak CLIPS=DIR [FOLD=5]
 soak: $(VENV)/.dev

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from board_runner.contract import Tensors, TensorSpec
+from board_runner.errors import ModelError
 
 
 class Engine(Protocol):
@@ -34,13 +35,16 @@ def load(path: Path) -> Engine:
         from board_runner.integer.engine import OfflineEngine
 
         return OfflineEngine.load(path)
-    from board_runner.graph import Graph
+    from board_runner.graph import DAMAGE, Graph
 
     graph = Graph.load(path)
-    if graph.is_fixed:
-        from board_runner.quant.fixed_engine import FixedEngine
+    try:
+        if graph.is_fixed:
+            from board_runner.quant.fixed_engine import FixedEngine
 
-        return FixedEngine(graph)
-    from board_runner.float_engine import FloatEngine
+            return FixedEngine(graph)
+        from board_runner.float_engine import FloatEngine
 
-    return FloatEngine(graph)
+        return FloatEngine(graph)
+    except DAMAGE as e:  # an attribute of another type or length than its operator has
+        raise ModelError(f"{path}: a damaged model ({type(e).__name__}: {e})") from e

@@ -18,6 +18,10 @@ STAGE_KEY = "sgs_deploy.stage"
 """ONNX metadata property: `float` or `fixed` in the files our converter writes."""
 
 
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What the onnx package and our own reading of attributes raise for numbers, names and types out of place."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """One operator call; attribute values are Python numbers, strings, lists or arrays."""
@@ -66,6 +70,8 @@ class Graph:
             return cls.from_onnx(model)
         except ModelError as e:
             raise ModelError(f"{path}: {e}", hint=e.hint) from e
+        except DAMAGE as e:
+            raise ModelError(f"{path}: a damaged model ({type(e).__name__}: {e})") from e
 
     @classmethod
     def from_onnx(cls, model: onnx.ModelProto) -> Graph:
@@ -73,9 +79,7 @@ class Graph:
         graph = model.graph
         if not graph.node and not graph.output:
             raise ModelError("holds no graph: empty, or not an ONNX model")
-        if any(t.data_location == onnx.TensorProto.EXTERNAL for t in graph.initializer):
-            raise ModelError("keeps its weights in another file", hint="save it with the weights inside")
-        initializers = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        initializers = {t.name: _array(t) for t in graph.initializer}
         return cls(
             nodes=tuple(_node(node) for node in graph.node),
             initializers=initializers,
@@ -108,7 +112,7 @@ class Graph:
 def _node(node: onnx.NodeProto) -> Node:
     return Node(
         op_type=node.op_type,
-        name=node.name or node.output[0],
+        name=node.name or next(iter(node.output), node.op_type),
         inputs=tuple(node.input),
         outputs=tuple(node.output),
         attributes={a.name: _attribute(a) for a in node.attribute},
@@ -116,12 +120,19 @@ def _node(node: onnx.NodeProto) -> Node:
     )
 
 
+def _array(tensor: onnx.TensorProto) -> Array:
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise ModelError("keeps its weights in another file", hint="save it with the weights inside")
+    value: Array = numpy_helper.to_array(tensor)
+    return value
+
+
 def _attribute(attribute: onnx.AttributeProto) -> Any:
     value = helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, onnx.TensorProto):
-        return numpy_helper.to_array(value)
+        return _array(value)
     if isinstance(value, onnx.GraphProto):
         raise ModelError(f"attribute {attribute.name!r} holds a sub-graph, which the runner has no use for")
     if attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):

@@ -78,6 +78,8 @@ def _product(
     narrow = source.dtype == "uint8"
     unit = source.scale * np.broadcast_to(scale, rows.shape[:1]).astype(np.float64)
     real = np.zeros(rows.shape[0]) if bias is None else bias.astype(np.float64)
+    if not np.abs(real / site.like.scale).max(initial=0) < 1 << 50:  # NaN is not either
+        raise ModelError(f"{site.node.name}: a bias of 2^50 levels")
     wide = rows.astype(np.int64)
     axes = tuple(range(1, rows.ndim))
     sums = wide.sum(axis=axes)
