@@ -19,10 +19,13 @@ SIMULATOR = "board_runner.dla_simulator"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _HOST_ONLY = "onnx"
 _START = """\
+import os
 import sys
 
 if sys.version_info < (3, 10):
     sys.exit("PROGRAM: this Python is %d.%d; 3.10 or newer is needed" % sys.version_info[:2])
+# A second BLAS thread gains nothing on products this small, waits for a busy core, and makes times vary.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 try:
     import numpy
 except ImportError as e:
