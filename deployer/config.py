@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from deployer import yaml_source
-from deployer.board.inventory import BoardConfig, parse_address
+from deployer.board.config import BoardConfig, parse_address
 from deployer.errors import ConfigError
 from deployer.yaml_source import Key, YamlSource
 

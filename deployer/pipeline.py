@@ -16,7 +16,7 @@ from deployer import push as push_step
 from deployer import run as run_step
 from deployer.artifacts import Artifacts
 from deployer.board.base import Board, BoardFacts
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.comparison import board_stage, compare_sim, references
 from deployer.comparison.board_stage import Simulator

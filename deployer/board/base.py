@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Protocol, Self
+
+from deployer.board.config import BoardConfig
 
 OnOutput = Callable[[str, bytes], None]
 """Called with `stdout` or `stderr` and the bytes as they arrive."""
@@ -47,14 +49,30 @@ class BoardFacts:
     applets: frozenset[str] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """What is known of the connection itself; None where the client does not tell."""
+
+    client: str  # `paramiko` or `openssh`
+    server: str | None = None  # the server's greeting: `SSH-2.0-dropbear_2022.83`
+    window_bytes: int | None = None  # how much the server takes on one channel before it must answer
+    round_trip_ms: float | None = None
+
+
 class Board(Protocol):
     """A board with an open connection; a context manager that closes it.
 
-    Every method raises BoardUnreachable when the connection is lost.
+    Every method raises BoardUnreachable when the connection is lost. `run` and `script` may be called from
+    several threads at once: each call is a channel of its own.
     """
 
     name: str
     address: str  # user@host:port, for reports
+    config: BoardConfig
+
+    def link(self) -> Link:
+        """What is known of the connection."""
+        ...
 
     def run(
         self,
@@ -67,6 +85,12 @@ class Board(Protocol):
         on_output: OnOutput | None = None,
     ) -> Completed:
         """Run one program; `argv` is data and is quoted here. The exit status is not judged."""
+        ...
+
+    def script(
+        self, text: str, *args: str, timeout_s: float, stdin: Iterable[bytes] | None = None
+    ) -> Completed:
+        """Run a fixed shell text; what varies are its arguments, so no name can become code."""
         ...
 
     def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:

@@ -21,7 +21,7 @@ from paramiko.ssh_exception import (
 )
 
 from deployer.board import hostkeys
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.board.transport import BoardTransport
 from deployer.errors import BoardUnreachable, ConfigError, LoginRefused
 from deployer.events import Emit, Logged

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.errors import LoginRefused
 
 if TYPE_CHECKING:

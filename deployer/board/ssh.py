@@ -15,11 +15,11 @@ from paramiko.ssh_exception import SSHException
 
 from deployer.board import facts as board_facts
 from deployer.board import hostkeys, transfer
-from deployer.board.base import BoardFacts, Completed, OnOutput, Upload
+from deployer.board.base import BoardFacts, Completed, Link, OnOutput, Upload
 from deployer.board.channel import DYING_S, Exchange, PidMarker
+from deployer.board.config import BoardConfig
 from deployer.board.connect import connect
 from deployer.board.hostkeys import forget
-from deployer.board.inventory import BoardConfig
 from deployer.errors import BoardUnreachable
 from deployer.events import Emit, ignore
 
@@ -107,6 +107,10 @@ class SshBoard:
     ) -> Completed:
         """Run a fixed shell text; what varies are its arguments, so no name can become code."""
         return self._execute(["sh", "-c", text, "sh", *args], timeout_s=timeout_s, stdin=stdin or [])
+
+    def link(self) -> Link:
+        """What is known of the connection."""
+        return Link(client="paramiko", server=self._open().remote_version)
 
     def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Place files, each complete or absent. Raises TransferError, NoSpace, BoardUnreachable."""

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from board_runner.simboard import SimBoard, SimBoardConfig
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 
 SSHD = Path("/usr/sbin/sshd")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deployer.board import hostkeys
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable, ConfigError, LoginRefused
 from deployer.events import Event, Logged

@@ -13,7 +13,7 @@ from tests.boards import netns
 PUSH = """
 import sys
 from pathlib import Path, PurePosixPath
-from deployer.board.inventory import parse_address
+from deployer.board.config import parse_address
 from deployer.board.ssh import SshBoard
 from deployer.push import BoardFile, push
 

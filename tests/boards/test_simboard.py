@@ -18,7 +18,7 @@ from board_runner.errors import UsageError
 from board_runner.simboard import SimBoard, SimBoardConfig
 from board_runner.simboard.nodes import host_temperature_c
 from board_runner.simboard.paths import BOARD_PREFIXES, to_private
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from tests.boards.servers import Place, free_port, simulated
 
