@@ -11,7 +11,7 @@ from board_runner import audio, models
 from board_runner.contract import InputContract
 from board_runner.models.base import AudioModel
 from deployer import artifacts, labels, prepare, resources, yaml_source
-from deployer.board.inventory import BoardConfig
+from deployer.board.config import BoardConfig
 from deployer.config import Deployment
 from deployer.conversion.job import ConvertJob, Direct
 from deployer.conversion.runtime import runtime_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import jinja2
 
-from deployer.board.inventory import parse_address
+from deployer.board.config import parse_address
 from deployer.config import Settings
 
 
