@@ -1,4 +1,4 @@
-"""`deploy convert` in a real container: the bytes of the host, and nothing left behind at Ctrl-C."""
+"""Convert and compare in a real container: the bytes of the host, and nothing left behind at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from deployer import artifacts, config, pipeline
+from deployer.board.config import BoardConfig
+from deployer.comparison.compare_sim import Request
+from deployer.events import ignore
+from deployer.layers import between
+from deployer.layers.between import LayerRequest
 from deployer.project import Project
 from tests.toolchain.containers import limits, make_rootfs, needs_podman, python_folders
 from toolchain_wrappers import standin
 
 INTERRUPTS = int(os.environ.get("DEPLOY_INTERRUPTS", "3"))
 """How many random moments; the long form takes ten or more."""
+
+STAGES = ("float", "fixed", "offline")
 
 
 def _project(folder: Path, runtime: str) -> Path:
@@ -41,11 +50,27 @@ def _project(folder: Path, runtime: str) -> Path:
     return path
 
 
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Limits that fit this machine, and the quick level on both sides."""
-    monkeypatch.setenv("CONTAINERS_CONF", str(limits(tmp_path)))
-    monkeypatch.setenv("LEVEL", "L1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAINERS_CONF", str(limits(tmp_path_factory.mktemp("limits"))))
+        patch.setenv("LEVEL", "L1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def converted(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Project]:
+    """One project on the host and one in a container, each converted there."""
+    made = {}
+    for runtime in ("host", "podman"):
+        made[runtime] = Project(config.load(_project(tmp_path_factory.mktemp(runtime), runtime)))
+        pipeline.convert(made[runtime])
+    return made
+
+
+def _no_board() -> BoardConfig:
+    raise AssertionError("no stage of these is on a board")
 
 
 def _containers() -> list[str]:
@@ -56,18 +81,48 @@ def _containers() -> list[str]:
 
 
 @needs_podman
-@pytest.mark.usefixtures("engine")
-def test_a_container_makes_the_bytes_of_the_host(tmp_path: Path) -> None:
+def test_a_container_makes_the_bytes_of_the_host(converted: Mapping[str, Project]) -> None:
     """The same tree, clips and wheels on both sides: float, fixed and image are the same files."""
-    made = {}
-    for runtime in ("host", "podman"):
-        (tmp_path / runtime).mkdir()
-        project = Project(config.load(_project(tmp_path / runtime, runtime)))
-        made[runtime] = pipeline.convert(project).manifest.outputs
+    made = {name: pipeline.converted(project).manifest.outputs for name, project in converted.items()}
 
     for name in (artifacts.FLOAT, artifacts.FIXED, artifacts.IMAGE):
         assert made["host"][name] == made["podman"][name]
     assert not [name for name in _containers() if name.startswith("deploy-")]
+
+
+@needs_podman
+def test_the_simulators_in_a_container_give_the_bytes_of_the_host(
+    converted: Mapping[str, Project], tmp_path: Path
+) -> None:
+    """`compare-sim float fixed offline`: a simulator a stage, its texts read, the very same tensors on both sides."""
+    for name, project in converted.items():
+        request = Request(stages=STAGES, clips=tuple(project.clips[:2]), jobs=1, save=tmp_path / name)
+        done = pipeline.compare(project, request, config=_no_board, emit=ignore)
+        assert 2 == len(done.stages[0].outputs)
+        assert not list(project.tree.algorithm_dir.glob("deploy-simulate-*"))
+
+    for stage in STAGES:
+        files = sorted((tmp_path / "host" / stage).rglob("*.npz"))
+        assert files, stage
+        for file in files:
+            assert (
+                file.read_bytes() == (tmp_path / "podman" / file.relative_to(tmp_path / "host")).read_bytes()
+            )
+    assert not [name for name in _containers() if name.startswith("deploy-")]
+
+
+@needs_podman
+def test_layers_dumped_in_a_container_are_those_of_the_host(
+    converted: Mapping[str, Project], tmp_path: Path
+) -> None:
+    """`--layers`: DebugConfig.txt names a folder as the container sees it, and every tensor comes back."""
+    seen = {}
+    for name, project in converted.items():
+        request = LayerRequest(reference="float", candidate="fixed", keep=tmp_path / name)
+        seen[name] = between.run(project, between.plan(project, request))
+        assert not list(project.tree.algorithm_dir.glob("deploy-layers-*"))
+
+    assert seen["host"].rows == seen["podman"].rows and len(seen["host"].rows) > 100
 
 
 @needs_podman
