@@ -7,23 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import field_validator
 
-from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers import profiles
+from toolchain_wrappers.profiles import Failure, Section
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = ["CfgProfile", "ConsoleProfile", "Failure", "Folders", "Profile", "Scripts", "Stage", "load"]
 
 
-class CfgProfile(_Section):
+class CfgProfile(Section):
     """How `config/*.cfg` is written."""
 
     list_separator: str
 
 
-class Folders(_Section):
+class Folders(Section):
     """Names of folders: below the algorithm, below OpenDLAModel, below where a simulator runs."""
 
     onnx: str
@@ -31,7 +29,7 @@ class Folders(_Section):
     dumps: str
 
 
-class Scripts(_Section):
+class Scripts(Section):
     """Paths below the toolchain folder."""
 
     environment: str
@@ -42,14 +40,14 @@ class Scripts(_Section):
     show_img_info: str
 
 
-class Stage(_Section):
+class Stage(Section):
     """A phrase that begins a stage, wherever it stands in a line."""
 
     phrase: str
     stage: str
 
 
-class ConsoleProfile(_Section):
+class ConsoleProfile(Section):
     """How the tools' console is read; `progress` names a group `percent`."""
 
     progress: str
@@ -63,15 +61,7 @@ class ConsoleProfile(_Section):
         return value
 
 
-class Failure(_Section):
-    """A vendor's failure phrase in words, and what helps."""
-
-    pattern: str
-    means: str
-    cure: str
-
-
-class Profile(_Section):
+class Profile(Section):
     """All of it. `{model}` and `{image}` in names stand for the model's name and SAVE_NAME without its suffix."""
 
     cfg: CfgProfile
@@ -99,28 +89,4 @@ def load(folder: Path, changes: Mapping[str, Any] | None = None) -> Profile:
 
     Raises ToolchainError that names the key for a value that is not allowed.
     """
-    fields = yaml.safe_load((folder / "sigmastar.yaml").read_text(encoding="utf-8"))
-    fields["failures"] = yaml.safe_load((folder / "sigmastar_failures.yaml").read_text(encoding="utf-8"))
-    try:
-        return Profile.model_validate(_laid_over(fields, changes or {}))
-    except (ValidationError, re.error) as e:
-        raise ToolchainError(
-            f"toolchain profile: {_first(e)}", hint="configs/toolchains/sigmastar.yaml lists the keys"
-        ) from e
-
-
-def _laid_over(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(fields)
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = (
-            _laid_over(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-        )
-    return merged
-
-
-def _first(error: ValidationError | re.error) -> str:
-    if isinstance(error, re.error):
-        return f"not a regular expression: {error}"
-    fault = error.errors()[0]
-    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+    return profiles.load(Profile, folder, "sigmastar", changes)
