@@ -1,4 +1,4 @@
-"""Real boards to test against: simulated ones, and OpenSSH servers started for the test alone."""
+"""OpenSSH servers on a loopback port for whoever runs the tests: no root needed."""
 
 from __future__ import annotations
 
@@ -10,63 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from board_runner.simboard import SimBoard, SimBoardConfig
 from deployer.board.config import BoardConfig
-from deployer.board.ssh import SshBoard
+from tests.boards.servers.place import Place
 
 SSHD = Path("/usr/sbin/sshd")
-PASSWORD_VARIABLE = "TEST_BOARD_PASSWORD"
-PASSWORD = "correct horse"
-
-SIM_KINDS: dict[str, dict[str, Any]] = {
-    "sim": {},
-    "sim-no-sftp": {"sftp": False},
-    "sim-password": {"login": "password", "password": PASSWORD},
-    "sim-no-password": {"login": "none"},
-}
 SSHD_KINDS = {"sshd": True, "sshd-no-sftp": False}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A running board, how to reach it, and where its deploy directory lies on this machine."""
-
-    config: BoardConfig
-    files: Path
-    sim: SimBoard | None = None
-    extra: dict[str, str] = field(default_factory=dict)
-
-    def board(self, **changes: Any) -> SshBoard:
-        """The board, with some of its configuration changed."""
-        return SshBoard(self.config.model_copy(update=changes))
-
-    @property
-    def current(self) -> Path:
-        """`DIRECTORY/current` as this machine sees it."""
-        return self.files / "current"
-
-
-@contextlib.contextmanager
-def simulated(**changes: Any) -> Iterator[Place]:
-    """A simulated board."""
-    with SimBoard(SimBoardConfig(**changes)).start() as sim:
-        login = sim.config.login
-        yield Place(
-            config=BoardConfig(
-                name="sim",
-                host=sim.host,
-                port=sim.port,
-                key=sim.client_key_path if login == "key" else None,
-                password_env=PASSWORD_VARIABLE if login == "password" else None,
-            ),
-            files=sim.root / "customer/deploy",
-            sim=sim,
-        )
+_START_S = 5.0
 
 
 def sshd_missing() -> str | None:
@@ -84,7 +36,7 @@ def openssh(folder: Path, *, sftp: bool) -> Iterator[Place]:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for name in ("host", "client"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+        make_key(folder / name)
     port = free_port()
     (folder / "sshd_config").write_text(_sshd_config(folder, port, sftp=sftp))
     with (folder / "log").open("wb") as log:
@@ -92,7 +44,7 @@ def openssh(folder: Path, *, sftp: bool) -> Iterator[Place]:
             [SSHD, "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stderr=log
         )
     try:
-        _wait_for(port, folder / "log")
+        wait_for("127.0.0.1", port, (folder / "log").read_text)
         yield Place(
             config=BoardConfig(
                 name="sshd",
@@ -109,12 +61,27 @@ def openssh(folder: Path, *, sftp: bool) -> Iterator[Place]:
         server.wait(10)
 
 
+def make_key(path: Path, kind: str = "ed25519") -> None:
+    """A key pair without a passphrase."""
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path], check=True)
+
+
 def free_port() -> int:
     """A loopback port on which nobody listens just now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def wait_for(host: str, port: int, log: Callable[[], str]) -> None:
+    """Until somebody listens there. Raises RuntimeError with the server's own words."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"nobody listens on {host}:{port}: {log()}")
 
 
 def _sshd_config(folder: Path, port: int, *, sftp: bool) -> str:
@@ -134,11 +101,3 @@ def _sshd_config(folder: Path, port: int, *, sftp: bool) -> str:
         f"SetEnv PATH={interpreter}:/usr/bin:/bin SHLVL=1",
     ]
     return "\n".join([*lines, *(["Subsystem sftp internal-sftp"] if sftp else []), ""])
-
-
-def _wait_for(port: int, log: Path) -> None:
-    for _ in range(100):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"sshd did not start: {log.read_text()}")

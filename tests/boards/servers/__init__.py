@@ -1,0 +1,18 @@
+"""Real boards to test against: simulated ones, and servers started for the test alone."""
+
+from tests.boards.servers.loopback import SSHD, SSHD_KINDS, free_port, openssh, sshd_missing
+from tests.boards.servers.place import Place
+from tests.boards.servers.sim import PASSWORD, PASSWORD_VARIABLE, SIM_KINDS, simulated
+
+__all__ = [
+    "PASSWORD",
+    "PASSWORD_VARIABLE",
+    "SIM_KINDS",
+    "SSHD",
+    "SSHD_KINDS",
+    "Place",
+    "free_port",
+    "openssh",
+    "simulated",
+    "sshd_missing",
+]
