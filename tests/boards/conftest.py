@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from deployer.push import BoardFile
+from tests.boards import netns
 from tests.boards.servers import (
     PASSWORD,
     PASSWORD_VARIABLE,
+    REAL_KINDS,
     SIM_KINDS,
     SSHD_KINDS,
     Place,
+    kind_missing,
+    listening,
     openssh,
+    real,
     simulated,
     sshd_missing,
 )
 
 MakeFile = Callable[..., BoardFile]
+NETNS_KIND = "busybox-netns"
+KINDS = [*SIM_KINDS, *SSHD_KINDS, *REAL_KINDS, NETNS_KIND]
+PENDING = {"openssh-sha1": "paramiko no longer knows SHA-1; the OpenSSH client behind `Board` does"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +53,70 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     (tmp_path / "sshd").mkdir()
     with openssh(tmp_path / "sshd", sftp=SSHD_KINDS[kind]) as running:
         yield running
+
+
+class Boards:
+    """Boards that run for the whole session, each started when it is first asked for."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._running: dict[str, Place] = {}
+        self._count = itertools.count()
+        self.network: netns.Network | None = None
+
+    def of(self, kind: str) -> Place:
+        """A board of that kind, with a deploy directory that no other test has. Skips where it cannot be."""
+        if kind not in self._running:
+            self._running[kind] = self._start(kind)
+        return self._running[kind].elsewhere(f"test-{next(self._count)}")
+
+    def _start(self, kind: str) -> Place:
+        folder = self._folder / kind
+        folder.mkdir(parents=True)
+        enter = self._stack.enter_context
+        if kind in SIM_KINDS:
+            return enter(simulated(**SIM_KINDS[kind]))
+        if kind in SSHD_KINDS:
+            _skip_for(sshd_missing())
+            return enter(openssh(folder, sftp=SSHD_KINDS[kind]))
+        wanted = REAL_KINDS["dropbear-no-password" if kind == NETNS_KIND else kind]
+        _skip_for(kind_missing(wanted))
+        if kind != NETNS_KIND:
+            return enter(real(folder, wanted))
+        _skip_for(netns.missing())
+        self.network = enter(netns.network())
+        place = enter(real(folder, wanted, netns=self.network.board, address=netns.BOARD_ADDRESS))
+        with self.network.inside():
+            listening(place)
+        return place
+
+
+def _skip_for(reason: str | None) -> None:
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boards]:
+    """Boards of every kind, kept for the whole session."""
+    with contextlib.ExitStack() as stack:
+        yield Boards(tmp_path_factory.mktemp("boards"), stack)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(k, marks=pytest.mark.xfail(reason=PENDING[k]) if k in PENDING else ()) for k in KINDS
+    ]
+)
+def any_board(request: pytest.FixtureRequest, boards: Boards) -> Iterator[Place]:
+    """A board of every kind in turn, real servers included; the client in the board's network."""
+    found = boards.of(request.param)
+    with contextlib.ExitStack() as stack:
+        if request.param == NETNS_KIND:
+            assert boards.network is not None
+            stack.enter_context(boards.network.inside())
+        yield found
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ The veth pair between them is all the network there is: no bridge, no route, no 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import secrets
@@ -47,6 +48,61 @@ class Network:
             timeout=timeout_s,
             check=False,
         )
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """This thread, and whatever it starts meanwhile, in the client's namespace."""
+        client = Path("/run/netns", self.client)
+        with Path("/proc/thread-self/ns/net").open() as before, client.open() as there:
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(before.fileno())
+
+    def cable(self, *, up: bool) -> None:
+        """Pull the board's network cable out, or plug it in again."""
+        _ip("-n", self.board, "link", "set", self._board_end, "up" if up else "down")
+
+    def filter(self, *rules: str) -> None:
+        """On the board, judge what comes to port 22 by `rules` of nftables, such as `drop`; the former ones go."""
+        self.heal()
+        listed = "\n".join(f"add rule inet faults arriving tcp dport 22 {rule}" for rule in rules)
+        self._nft(f"{_ARRIVING}\n{listed}")
+
+    def lose(self, percent: int) -> None:
+        """Drop so many of a hundred packets each way; the former rules go."""
+        self.heal()
+        judged = f"numgen random mod 100 < {percent} drop"
+        self._nft(
+            f"{_ARRIVING}\n{_LEAVING}\nadd rule inet faults arriving {judged}\n"
+            f"add rule inet faults leaving {judged}"
+        )
+
+    def heal(self) -> None:
+        """A good network: the cable in, no rules."""
+        self.cable(up=True)
+        self._nft("add table inet faults\ndelete table inet faults")
+
+    @property
+    def _board_end(self) -> str:
+        return self.board.replace("board-", "vb")
+
+    def _nft(self, text: str) -> None:
+        space = f"--net=/run/netns/{self.board}"
+        subprocess.run(["nsenter", space, "nft", "-f", "-"], input=text, text=True, check=True)
+
+
+_ARRIVING = """add table inet faults
+add chain inet faults arriving { type filter hook input priority 0; }"""
+_LEAVING = "add chain inet faults leaving { type filter hook output priority 0; }"
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
+
+
+def _enter(space: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(space, _NEW_NETWORK) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 @dataclass(frozen=True, kw_only=True)

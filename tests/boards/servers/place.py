@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,6 +31,12 @@ class Place:
     def board(self, **changes: Any) -> SshBoard:
         """The board, with some of its configuration changed."""
         return SshBoard(self.config.model_copy(update=changes))
+
+    def elsewhere(self, name: str) -> Place:
+        """The same board with another deploy directory, beside the first."""
+        directory = self.config.directory.with_name(name)
+        config = self.config.model_copy(update={"directory": directory})
+        return replace(self, config=config, files=self.files.with_name(name))
 
     @property
     def current(self) -> Path:
