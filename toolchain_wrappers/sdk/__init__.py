@@ -1,0 +1,1 @@
+"""The vendor's board SDK as documented: paths, commands, configuration, failures. Runs nothing."""
