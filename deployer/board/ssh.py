@@ -20,6 +20,7 @@ from deployer.board.channel import DYING_S, Exchange, PidMarker
 from deployer.board.config import BoardConfig
 from deployer.board.connect import connect
 from deployer.board.hostkeys import forget
+from deployer.board.stop import GRACE_S, STOP
 from deployer.errors import BoardUnreachable
 from deployer.events import Emit, ignore
 
@@ -27,19 +28,6 @@ __all__ = ["SshBoard", "command_line", "forget"]
 
 _SFTP_TIMEOUT_S = 15.0
 _LAST_WORDS_S = 1.0
-
-STOP = r"""
-p=$1
-send() { kill "-$1" -- "-$p" 2>/dev/null || kill "-$1" "-$p" 2>/dev/null || kill "-$1" "$p" 2>/dev/null; }
-send TERM
-i=0
-while [ $i -lt 30 ] && kill -0 "$p" 2>/dev/null; do
-    if sleep 0.1 2>/dev/null; then i=$((i + 1)); else sleep 1; i=$((i + 10)); fi
-done
-kill -0 "$p" 2>/dev/null && send KILL
-exit 0
-"""
-"""TERM to the process group, three seconds of patience (a kill in mid-work can hang the IPU), then KILL."""
 
 _STOP_TIMEOUT_S = 8.0
 
@@ -190,7 +178,9 @@ class SshBoard:
         if pid is None:
             return
         with contextlib.suppress(BoardUnreachable):
-            stopping = Exchange(self._open(), self.address, shlex.join(["sh", "-c", STOP, "sh", str(pid)]))
+            stopping = Exchange(
+                self._open(), self.address, shlex.join(["sh", "-c", STOP, "sh", str(pid), str(GRACE_S)])
+            )
             stopping.wait(_STOP_TIMEOUT_S, None)
             stopping.result(timed_out=False)
 

@@ -1,0 +1,126 @@
+"""Start a program on the board so that it cannot outlive whoever asked for it, in the one command that runs it.
+
+The program itself is what the SSH server has started, by `exec`: its exit status, its signals and its streams are
+its own. Beside it waits a watcher of two small shells and a `sleep`. It ends the program when the board's own
+deadline comes, and when its standard input ends while the program runs: the host holds that input open, sends
+nothing, and it ends when the host's process, its connection or its network has gone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from deployer.board.base import Board, Completed
+from deployer.board.stop import FAMILY, GRACE_S
+
+SPARE_S = 10
+"""The board's own deadline comes so much later than the host's, which stops its programs itself while it can."""
+
+GUARD = (
+    FAMILY
+    + r"""
+token=$1 limit=$2 grace=$3 dir=$4
+shift 4
+cd -- "$dir" || exit 1
+while [ "$1" != -- ]; do export "$1"; shift; done
+shift
+p=$$ boot= up= stat= stamped= lines=
+exec 3<&0 4>&2 2>/dev/null
+read -r boot </proc/sys/kernel/random/boot_id
+read -r up x </proc/uptime
+read -r stat </proc/$p/stat
+read -r stamped </sys/module/printk/parameters/time
+[ "$stamped" = Y ] || lines=$(dmesg | wc -l)
+echo "$token $p ${boot:--} ${up:--} ${lines:--}" >&4
+began() { set -- ${1##*) }; shift 19; echo "$1"; }
+began=$(began "$stat")
+(
+    trap '' HUP
+    exec </dev/null >/dev/null 4>&-
+    sleep "$limit" &
+    s=$!
+    ( while read -r x; do :; done; kill "$s" ) <&3 &
+    r=$!
+    exec 3<&-
+    wait "$s"
+    now=
+    read -r now </proc/$p/stat && [ "$(began "$now")" = "$began" ] || exit
+    read -r me x </proc/self/stat
+    spare=" $me $r "
+    end
+) &
+exec "$@" </dev/null 2>&4 3<&- 4>&-
+"""
+)
+"""`sh -c GUARD sh TOKEN LIMIT_S GRACE_S DIRECTORY [NAME=VALUE...] -- PROGRAM [ARGUMENT...]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """How things stood on the board when a program began; None where the board does not say.
+
+    `kernel_lines`: how long the kernel's log was, asked only where its lines have no times.
+    """
+
+    pid: int
+    boot_id: str | None = None
+    uptime_s: float | None = None
+    kernel_lines: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """A program that has ended; `start` is None when it was never begun (no such directory)."""
+
+    completed: Completed
+    start: Start | None
+
+
+def run(
+    board: Board,
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    cwd: PurePosixPath,
+    env: Mapping[str, str] | None = None,
+    spare_s: float = SPARE_S,
+) -> Guarded:
+    """Run one program in `cwd` with nothing to read. Raises BoardUnreachable."""
+    token = f"@guard-{secrets.token_hex(6)}"
+    words = [token, str(math.ceil(timeout_s + spare_s)), str(GRACE_S), str(cwd)]
+    words += [f"{name}={value}" for name, value in (env or {}).items()]
+    over = threading.Event()
+    try:
+        completed = board.script(GUARD, *words, "--", *argv, timeout_s=timeout_s, stdin=_silence(over))
+    finally:
+        over.set()
+    return take(completed, token)
+
+
+def take(completed: Completed, token: str) -> Guarded:
+    """Part what the guard has said of the start from what the program has."""
+    pattern = rb"%s (\d+) (\S+) (\S+) (\S+)\n" % re.escape(token.encode())
+    found = re.search(pattern, completed.stderr)
+    if found is None:
+        return Guarded(completed=completed, start=None)
+    pid, boot_id, uptime, lines = (word.decode("ascii", "replace") for word in found.groups())
+    rest = completed.stderr[: found.start()] + completed.stderr[found.end() :]
+    start = Start(
+        pid=int(pid),
+        boot_id=None if boot_id == "-" else boot_id,
+        uptime_s=float(uptime) if re.fullmatch(r"\d+(\.\d+)?", uptime) else None,
+        kernel_lines=int(lines) if lines.isdigit() else None,
+    )
+    return Guarded(completed=replace(completed, stderr=rest), start=start)
+
+
+def _silence(over: threading.Event) -> Iterator[bytes]:
+    """Standard input that says nothing, and ends when the run is `over`."""
+    over.wait()
+    yield from ()
