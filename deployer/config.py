@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from deployer import yaml_source
 from deployer.board.config import BoardConfig, parse_address
+from deployer.config_errors import complaint, listed, nearest
 from deployer.errors import ConfigError
-from deployer.yaml_source import Key, YamlSource
+from deployer.fleet import inventory
 
 FILE_NAME = "deploy.yaml"
 
@@ -104,7 +105,10 @@ class Settings(Section):
     toolchain: ToolchainSection = ToolchainSection()
     program: Path | None = None
     board_simulator: BoardSimulatorSection = BoardSimulatorSection()
-    boards: dict[str, dict[str, Any]] = {}
+    inventory: Path | None = None
+    boards: Any = None  # these three are read by deployer/fleet/inventory.py
+    board_groups: Any = None
+    board_defaults: Any = None
     default_board: str | None = None
     bench: BenchSection = BenchSection()
     limits: LimitsSection = LimitsSection()
@@ -117,7 +121,8 @@ class Deployment:
     settings: Settings
     root: Path
     path: Path | None = None
-    boards: dict[str, BoardConfig] = field(default_factory=dict)
+    boards: Mapping[str, BoardConfig] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, absolute."""
@@ -136,7 +141,7 @@ class Deployment:
                 return next(iter(self.boards.values()))
             raise ConfigError(
                 "no board chosen" if self.boards else "no board known",
-                hint=f"give --board with one of: {', '.join(self.boards)}"
+                hint=f"give --board with one of: {listed(self.boards)}"
                 if self.boards
                 else "give --board user@host:port, or add one to `boards:` in deploy.yaml",
             )
@@ -165,51 +170,15 @@ def load(path: Path | None, *, start: Path | None = None) -> Deployment:
         # A section whose every line is commented out is null in YAML, and means the defaults.
         settings = Settings.model_validate({k: v for k, v in source.data.items() if v is not None})
     except ValidationError as e:
-        raise _complaint(source, e) from e
-    boards = {name: _board(source, name, fields) for name, fields in settings.boards.items()}
-    if settings.default_board is not None and settings.default_board not in boards:
+        raise complaint(source, e, Settings, locate=lambda key: key) from e
+    root = found.parent.resolve()
+    known = inventory.parse(source, inventory.DEPLOY_YAML)
+    if settings.inventory is not None:
+        known = inventory.join(known, inventory.read(root / settings.inventory.expanduser()))
+    if settings.default_board is not None and settings.default_board not in known.boards:
         place = source.place(("default_board",))
         raise ConfigError(
             f"{place}: default_board {settings.default_board!r} is not one of the boards",
-            hint=_nearest(settings.default_board, list(boards)),
+            hint=nearest(settings.default_board, known.boards),
         )
-    return Deployment(settings=settings, root=found.parent.resolve(), path=found, boards=boards)
-
-
-def _board(source: YamlSource, name: str, fields: dict[str, Any]) -> BoardConfig:
-    try:
-        return BoardConfig.model_validate({**fields, "name": name})
-    except ValidationError as e:
-        raise _complaint(source, e, prefix=("boards", name), model=BoardConfig) from e
-
-
-def _complaint(
-    source: YamlSource, error: ValidationError, prefix: Key = (), model: type[BaseModel] = Settings
-) -> ConfigError:
-    # A misspelt key often leaves a required one missing: the misspelling is the fault to name.
-    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    key: Key = (*prefix, *first["loc"])
-    place = source.place(key)
-    dotted = ".".join(str(part) for part in key)
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(model, tuple(first["loc"][:-1]))
-        return ConfigError(f"{place}: unknown key {dotted!r}", hint=_nearest(str(key[-1]), known))
-    value = first.get("input")
-    shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" (it is {value!r})"
-    return ConfigError(
-        f"{place}: {dotted}: {first['msg']}{shown}", hint="docs/configuration.md lists the keys"
-    )
-
-
-def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    return Deployment(settings=settings, root=root, path=found, boards=known.boards, groups=known.groups)

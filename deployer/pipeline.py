@@ -33,17 +33,31 @@ from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord
 
 
-def push(project: Project, config: BoardConfig, *, dry_run: bool = False, emit: Emit = ignore) -> PushReport:
-    """Put program, model and wavs on the board."""
-    files = board_files(project, emit=emit)
+def push(
+    project: Project,
+    config: BoardConfig,
+    *,
+    files: list[BoardFile] | None = None,
+    dry_run: bool = False,
+    emit: Emit = ignore,
+) -> PushReport:
+    """Put program, model and wavs on the board; `files` are `board_files`, made once for many boards."""
+    files = board_files(project, emit=emit) if files is None else files
     with SshBoard(config) as board:
         return push_to(board, project, config, files, dry_run=dry_run, emit=emit)
 
 
-def run(project: Project, config: BoardConfig, clip: str, *, emit: Emit = ignore) -> run_step.Result:
+def run(
+    project: Project,
+    config: BoardConfig,
+    clip: str,
+    *,
+    files: list[BoardFile] | None = None,
+    emit: Emit = ignore,
+) -> run_step.Result:
     """Run one clip, pushed first if it is missing. Raises ProgramFailed."""
     name = _clip_name(project, clip)
-    files = board_files(project, emit=emit)
+    files = board_files(project, emit=emit) if files is None else files
     with SshBoard(config) as board:
         push_to(board, project, config, files, emit=emit)
         return run_step.run_clip(board, project.program_on(config), name)
@@ -69,9 +83,16 @@ class Benched:
             )
 
 
-def bench(project: Project, config: BoardConfig, *, runs: int | None = None, emit: Emit = ignore) -> Benched:
+def bench(
+    project: Project,
+    config: BoardConfig,
+    *,
+    runs: int | None = None,
+    files: list[BoardFile] | None = None,
+    emit: Emit = ignore,
+) -> Benched:
     """Push what is missing, run every clip `runs` times, save the record."""
-    files = board_files(project, emit=emit)
+    files = board_files(project, emit=emit) if files is None else files
     runs = runs or project.deployment.settings.bench.runs
     placed = project.program_on(config)
     run_id, created = records.new_id("bench")
@@ -153,16 +174,16 @@ def push_to(
     files: list[BoardFile],
     *,
     dry_run: bool = False,
+    replace: bool = False,
     emit: Emit = ignore,
 ) -> PushReport:
-    """Refuse a board of another chip, then push over an open connection."""
-    directory = PurePosixPath(config.directory)
-    facts = board.facts(directory)
+    """Push over an open connection; a board proven to be of another chip is refused."""
     # The chip of a ready-made image is what the configuration says it is.
     ready = project.ready_image is not None
     chip = project.deployment.settings.chip if ready else converted(project).chip
-    push_step.check_chip(chip, facts, emit=emit)
-    return push_step.push(board, files, directory, dry_run=dry_run, emit=emit)
+    return push_step.push(
+        board, files, config.directory, chip=chip, dry_run=dry_run, replace=replace, emit=emit
+    )
 
 
 def convert(

@@ -97,7 +97,7 @@ _ADAPTER = TypeAdapter(RunRecord)
 def new_id(kind: str) -> tuple[str, str]:
     """A record's id, sortable by time, and its creation time (ISO 8601, UTC)."""
     now = datetime.datetime.now(datetime.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(2)}", now.isoformat(timespec="seconds")
+    return f"{now:%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(4)}", now.isoformat(timespec="seconds")
 
 
 def load(path: Path) -> RunRecord:

@@ -20,7 +20,7 @@ def command(session: Session, board_name: str | None, dry_run: bool) -> None:
     """Export, convert, build, push, bench and compare, skipping what is current."""
     project = Project(session.deployment)
     if dry_run:
-        push_command.dry_run_only(session, project, board_name)
+        push_command.push_one(session, project, session.deployment.board(board_name), dry_run=True)
         return
     with session.progress() as emit:
         done = pipeline.run_all(project, session.deployment.board(board_name), emit=emit)

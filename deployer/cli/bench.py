@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from deployer import pipeline, report
+from deployer.cli import fleet
 from deployer.cli import push as push_command
 from deployer.cli.console import results
-from deployer.cli.options import Session, board, common, dry_run
+from deployer.cli.options import Asked, Session, boards, common, dry_run
 from deployer.errors import CheckFailed
 from deployer.project import Project
 
 
 @click.command("bench")
-@board
+@boards
 @dry_run
 @click.option("--runs", type=click.IntRange(min=1), help="Runs of each clip.")
 @click.option(
@@ -21,18 +24,20 @@ from deployer.project import Project
 )
 @common
 def command(
-    session: Session, board_name: str | None, dry_run: bool, runs: int | None, min_accuracy: float | None
+    session: Session, asked: Asked, dry_run: bool, runs: int | None, min_accuracy: float | None
 ) -> None:
-    """Run every clip on the board several times; pushes what is missing and saves a run record."""
+    """Run every clip on the board, or on many, several times; pushes what is missing, saves a run record each."""
     project = Project(session.deployment)
     if dry_run:
-        push_command.dry_run_only(session, project, board_name)
-        return
-    with session.progress() as emit:
-        done = pipeline.bench(project, session.deployment.board(board_name), runs=runs, emit=emit)
-    session.show(report.as_data(done.record), lambda: show(done))
-    done.raise_failure()
-    judge(done, min_accuracy)
+        push_command.push(session, project, asked, dry_run=True, command="bench")
+    elif asked.many:
+        _many(session, project, asked, runs=runs, min_accuracy=min_accuracy)
+    else:
+        with session.progress() as emit:
+            done = pipeline.bench(project, asked.one(session), runs=runs, emit=emit)
+        session.show(report.as_data(done.record), lambda: show(done))
+        done.raise_failure()
+        judge(done, min_accuracy)
 
 
 def show(done: pipeline.Benched) -> None:
@@ -54,3 +59,39 @@ def judge(done: pipeline.Benched, min_accuracy: float | None) -> None:
         return
     if summary.accuracy is None or summary.accuracy < min_accuracy:
         raise CheckFailed(f"accuracy {report.accuracy_text(summary)}, asked for {min_accuracy:.0%}")
+
+
+def _many(
+    session: Session, project: Project, asked: Asked, *, runs: int | None, min_accuracy: float | None
+) -> None:
+    files = push_command.prepared(session, project)
+
+    def judged(done: pipeline.Benched) -> None:
+        done.raise_failure()
+        judge(done, min_accuracy)
+
+    work = fleet.Work(
+        command="bench",
+        job=lambda config, emit: pipeline.bench(project, config, runs=runs, files=files, emit=emit),
+        columns=("accuracy", "invoke ms, median", "p95", "runs", "failed", "record"),
+        row=_row,
+        data=_data,
+        judge=judged,
+    )
+    fleet.over(session, asked, work)
+
+
+def _row(done: pipeline.Benched) -> tuple[str, ...]:
+    from deployer.statistics import summarise
+
+    summary = summarise(done.record)
+    runs, failed = str(len(done.record.samples)), str(len(done.record.failures))
+    if summary is None:
+        return ("-", "-", "-", runs, failed, done.path.stem)
+    invoke = summary.invoke
+    times = (f"{invoke.median_ms:.3f}", f"{invoke.p95_ms:.3f}")
+    return (report.accuracy_text(summary), *times, runs, failed, done.path.stem)
+
+
+def _data(done: pipeline.Benched) -> dict[str, Any]:
+    return {"path": str(done.path), **report.as_data(done.record)}

@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import click
 
 from deployer import config
+from deployer.board.config import BoardConfig
 from deployer.cli.progress import Progress, event_log
 from deployer.config import Deployment
 from deployer.events import Emit, Event
+from deployer.fleet.select import Selection, select
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,6 +97,91 @@ def board(function: F) -> F:
         metavar="BOARD",
         help="A board of deploy.yaml, an address, or user@host:port.",
     )(function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which boards were asked for, and how they are worked on where they are several."""
+
+    selection: Selection
+    parallel: int | None = None
+    serial: int | None = None
+    fail_fast: bool = False
+    retry_failed: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Whether the answer is a list: not by how many boards there are, but by what was asked."""
+        return self.selection.many or self.retry_failed
+
+    def one(self, session: Session) -> BoardConfig:
+        """The one board, where not `many`."""
+        return select(session.deployment, self.selection)[0]
+
+
+_SELECTION = (
+    click.option(
+        "--board",
+        "board_names",
+        metavar="BOARD",
+        multiple=True,
+        help="A board of the inventory, an address, or user@host:port; may be repeated.",
+    ),
+    click.option("--group", "groups", multiple=True, help="Every board of this group; may be repeated."),
+    click.option("--tag", "tags", multiple=True, help="Every board with this tag; may be repeated."),
+    click.option("--all", "every", is_flag=True, help="Every board of the inventory."),
+    click.option("--limit", metavar="PATTERN|N", help="Of these the first N, or those so named (rack-*)."),
+)
+_MANY = (
+    click.option("--parallel", type=click.IntRange(min=1), help="Boards at once; 16 unless told."),
+    click.option("--serial", type=click.IntRange(min=1), help="Boards in batches of so many."),
+    click.option("--fail-fast", is_flag=True, help="After a failure begin no further board."),
+    click.option("--retry-failed", is_flag=True, help="Those that failed in this command's last run."),
+)
+
+
+def boards(function: F) -> F:
+    """Which boards, one or many, and how many at once; the command gets `asked`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, parallel: int | None, serial: int | None, **kwargs: Any) -> Any:
+        fail_fast, retry_failed = kwargs.pop("fail_fast"), kwargs.pop("retry_failed")
+        asked = Asked(
+            selection=_selection(kwargs),
+            parallel=parallel,
+            serial=serial,
+            fail_fast=fail_fast,
+            retry_failed=retry_failed,
+        )
+        return function(*args, asked=asked, **kwargs)
+
+    return _decorated(wrapper, (*_SELECTION, *_MANY))  # type: ignore[no-any-return]
+
+
+def chosen(function: F) -> F:
+    """Which boards, for commands that only show what is known of them; the command gets `asked`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, asked=Asked(selection=_selection(kwargs)), **kwargs)
+
+    return _decorated(wrapper, _SELECTION)  # type: ignore[no-any-return]
+
+
+def _selection(given: dict[str, Any]) -> Selection:
+    return Selection(
+        boards=given.pop("board_names"),
+        groups=given.pop("groups"),
+        tags=given.pop("tags"),
+        every=given.pop("every"),
+        limit=given.pop("limit"),
+    )
+
+
+def _decorated(wrapper: Callable[..., Any], options: tuple[Callable[[Any], Any], ...]) -> Any:
+    for option in reversed(options):
+        wrapper = option(wrapper)
+    return wrapper
 
 
 def dry_run(function: F) -> F:

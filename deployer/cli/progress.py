@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Started, Warned, ignore
+from deployer.fleet.outcome import Outcome
+from deployer.fleet.runner import Began, FleetEmit, unwatched
 
 PLAIN_INTERVAL_S = 5.0
 """Without a terminal a long step says where it is this often, not at every unit."""
@@ -57,6 +60,24 @@ def event_log(path: Path | None) -> Iterator[Emit]:
 
         def write(event: Event) -> None:
             file.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
+
+        yield write
+
+
+@contextmanager
+def fleet_log(path: Path | None) -> Iterator[FleetEmit]:
+    """As `event_log`, for many boards: every line names its board."""
+    if path is None:
+        yield unwatched
+        return
+    with path.open("w", encoding="utf-8", buffering=1) as file:
+
+        def write(board: str, event: Event | Began | Outcome[Any]) -> None:
+            if isinstance(event, Outcome):
+                said: dict[str, Any] = {"state": event.state.value, "exit_code": event.exit_code}
+            else:
+                said = asdict(event)
+            file.write(json.dumps({"event": type(event).__name__.lower(), "board": board, **said}) + "\n")
 
         yield write
 

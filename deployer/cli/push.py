@@ -7,29 +7,49 @@ from dataclasses import asdict
 import click
 
 from deployer import pipeline
-from deployer.cli.options import Session, board, common, dry_run
+from deployer.board.config import BoardConfig
+from deployer.cli import fleet
+from deployer.cli.options import Asked, Session, boards, common, dry_run
 from deployer.project import Project
-from deployer.push import PushReport
+from deployer.push import BoardFile, PushReport
 
 
 @click.command("push")
-@board
+@boards
 @dry_run
 @common
-def command(session: Session, board_name: str | None, dry_run: bool) -> None:
-    """Copy the program, the model and the wavs to the board: only what differs, each file whole."""
-    project = Project(session.deployment)
-    with session.progress() as emit:
-        report = pipeline.push(project, session.deployment.board(board_name), dry_run=dry_run, emit=emit)
+def command(session: Session, asked: Asked, dry_run: bool) -> None:
+    """Copy the program, the model and the wavs to the board, or to many: only what differs, each file whole."""
+    push(session, Project(session.deployment), asked, dry_run=dry_run, command="push")
 
+
+def push(session: Session, project: Project, asked: Asked, *, dry_run: bool, command: str) -> None:
+    """Push to one board or many; after a dry run say what would be sent (commands that push first use it too)."""
+    if not asked.many:
+        push_one(session, project, asked.one(session), dry_run=dry_run)
+        return
+    files = prepared(session, project)
+    work = fleet.Work(
+        command=command,
+        job=lambda config, emit: pipeline.push(project, config, files=files, dry_run=dry_run, emit=emit),
+        columns=("would send" if dry_run else "sent", "unchanged", "MB"),
+        row=lambda r: (str(len(r.sent)), str(len(r.unchanged)), f"{r.bytes / 1e6:.1f}"),
+        data=asdict,
+    )
+    fleet.over(session, asked, work)
+
+
+def push_one(session: Session, project: Project, config: BoardConfig, *, dry_run: bool) -> None:
+    """Push to one board, with bars for its steps."""
+    with session.progress() as emit:
+        report = pipeline.push(project, config, dry_run=dry_run, emit=emit)
     show(session, report)
 
 
-def dry_run_only(session: Session, project: Project, board_name: str | None) -> None:
-    """What a command that pushes first would send; it would then start the program, which changes nothing else."""
+def prepared(session: Session, project: Project) -> list[BoardFile]:
+    """The files for the boards, made and checked once for all of them."""
     with session.progress() as emit:
-        config = session.deployment.board(board_name)
-        show(session, pipeline.push(project, config, dry_run=True, emit=emit))
+        return pipeline.board_files(project, emit=emit)
 
 
 def show(session: Session, report: PushReport) -> None:

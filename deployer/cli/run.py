@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from deployer import pipeline
+from deployer.cli import fleet
 from deployer.cli import push as push_command
-from deployer.cli.options import Session, board, common, dry_run
+from deployer.cli.options import Asked, Session, boards, common, dry_run
 from deployer.labels import shown
 from deployer.project import Project
+from deployer.run import Result
 
 
 @click.command("run")
 @click.argument("clip")
-@board
+@boards
 @dry_run
 @common
-def command(session: Session, clip: str, board_name: str | None, dry_run: bool) -> None:
-    """Run one CLIP (a name or path of the project's wavs) on the board; pushes what is missing."""
+def command(session: Session, asked: Asked, clip: str, dry_run: bool) -> None:
+    """Run one CLIP (a name or path of the project's wavs) on the board, or on many; pushes what is missing."""
     project = Project(session.deployment)
     if dry_run:
-        push_command.dry_run_only(session, project, board_name)
-        return
-    with session.progress() as emit:
-        result = pipeline.run(project, session.deployment.board(board_name), clip, emit=emit)
-    value = {
+        push_command.push(session, project, asked, dry_run=True, command="run")
+    elif asked.many:
+        _many(session, project, asked, clip)
+    else:
+        with session.progress() as emit:
+            result = pipeline.run(project, asked.one(session), clip, emit=emit)
+        session.show(as_data(result, project), lambda: _text(result, project))
+
+
+def as_data(result: Result, project: Project) -> dict[str, Any]:
+    """One run as JSON."""
+    return {
         "clip": result.output.image,
         "class_id": result.class_id,
         "label": shown(result.class_id, project.labels),
@@ -33,9 +44,20 @@ def command(session: Session, clip: str, board_name: str | None, dry_run: bool) 
         "wall_ms": result.wall_ms,
     }
 
-    def text() -> None:
-        click.echo(f"class id:          {shown(result.class_id, project.labels)}")
-        click.echo(f"model invoke time: {result.invoke_ms:.3f} ms")
-        click.echo(f"post process time: {result.post_process_ms:.3f} ms")
 
-    session.show(value, text)
+def _many(session: Session, project: Project, asked: Asked, clip: str) -> None:
+    files = push_command.prepared(session, project)
+    work = fleet.Work(
+        command="run",
+        job=lambda config, emit: pipeline.run(project, config, clip, files=files, emit=emit),
+        columns=("class id", "invoke ms", "post process ms"),
+        row=lambda r: (shown(r.class_id, project.labels), f"{r.invoke_ms:.3f}", f"{r.post_process_ms:.3f}"),
+        data=lambda r: as_data(r, project),
+    )
+    fleet.over(session, asked, work)
+
+
+def _text(result: Result, project: Project) -> None:
+    click.echo(f"class id:          {shown(result.class_id, project.labels)}")
+    click.echo(f"model invoke time: {result.invoke_ms:.3f} ms")
+    click.echo(f"post process time: {result.post_process_ms:.3f} ms")

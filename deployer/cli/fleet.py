@@ -1,0 +1,142 @@
+"""A command over many boards: progress, one table or JSON list, what failed, and one exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from deployer.board.config import BoardConfig
+from deployer.cli.console import results
+from deployer.cli.fleet_view import MARKS, fleet_view, seconds
+from deployer.cli.options import Asked, Session
+from deployer.cli.progress import fleet_log
+from deployer.config import Deployment
+from deployer.events import Emit, Event
+from deployer.fleet import last_run
+from deployer.fleet.outcome import FleetResult, Outcome, State
+from deployer.fleet.runner import Began, FleetEmit, run_fleet
+from deployer.fleet.select import Selection, limited, select
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work(Generic[T]):
+    """What a command does on each board, and how one board's result is shown."""
+
+    command: str  # as it is typed: `push`, `board probe`
+    job: Callable[[BoardConfig, Emit], T]
+    columns: tuple[str, ...]
+    row: Callable[[T], Sequence[str]]
+    data: Callable[[T], Any]
+    judge: Callable[[T], None] | None = None
+    view: Callable[[int, int], Any] | None = None  # (boards, verbosity) -> a context that gives a sink
+
+
+def over(session: Session, asked: Asked, work: Work[T]) -> None:
+    """Do the work on every board asked for, show it, keep who failed, and exit with the one code."""
+    boards = boards_of(session.deployment, asked, work.command)
+    with _watched(session, len(boards), work) as emit:
+        result = run_fleet(
+            boards,
+            work.job,
+            parallel=asked.parallel,
+            serial=asked.serial,
+            fail_fast=asked.fail_fast,
+            judge=work.judge,
+            emit=emit,
+        )
+    last_run.save(session.deployment.state_dir, work.command, result, retried=asked.retry_failed)
+    session.show([as_data(outcome, work.data) for outcome in result.outcomes], lambda: _text(result, work))
+    complain(result)
+    if result.exit_code:
+        raise click.exceptions.Exit(result.exit_code)
+
+
+def boards_of(deployment: Deployment, asked: Asked, command: str) -> list[BoardConfig]:
+    """The boards asked for, and with `--retry-failed` only those that failed last time."""
+    if not asked.retry_failed:
+        return select(deployment, asked.selection)
+    failed = last_run.failed(deployment.state_dir, command)
+    wanted = asked.selection
+    if wanted.boards or wanted.groups or wanted.tags:
+        unlimited = Selection(
+            boards=wanted.boards, groups=wanted.groups, tags=wanted.tags, every=wanted.every
+        )
+        among = {board.name for board in select(deployment, unlimited)}
+        failed = [name for name in failed if name in among]
+    boards = [deployment.board(name) for name in failed]
+    return limited(boards, wanted.limit) if boards else []
+
+
+def as_data(outcome: Outcome[T], data: Callable[[T], Any]) -> dict[str, Any]:
+    """One board's outcome as JSON: what it is called, how it fared, its error, its result."""
+    trouble = outcome.trouble
+    return {
+        "board": outcome.board,
+        "address": outcome.address,
+        "state": outcome.state.value,
+        "exit_code": outcome.exit_code,
+        "duration_s": round(outcome.duration_s, 3),
+        "error": {"message": trouble.message, "hint": trouble.hint} if trouble else None,
+        "result": data(outcome.value) if outcome.value is not None else None,
+    }
+
+
+def complain(result: FleetResult[Any]) -> None:
+    """Each board's error on stderr; a hint that many share is given once, after the last of them."""
+    troubles = [(o.board, o.trouble) for o in result.outcomes if o.trouble is not None]
+    last = {trouble.hint: board for board, trouble in troubles}
+    for board, trouble in troubles:
+        if trouble.trace:
+            click.echo(trouble.trace, err=True, nl=False)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {board}: {trouble.message}", err=True)
+        if trouble.hint and last[trouble.hint] == board:
+            click.echo(f"{click.style('hint:', fg='yellow')} {trouble.hint}", err=True)
+    if result.interrupted:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} interrupted", err=True)
+
+
+def _text(result: FleetResult[T], work: Work[T]) -> None:
+    console = results()
+    if not result.outcomes:
+        console.print("nothing to do: no board failed in the last run")
+        return
+    table = Table()
+    for column in ("", "board", *work.columns, "time"):
+        table.add_column(column)
+    for outcome in result.outcomes:
+        cells = work.row(outcome.value) if outcome.value is not None else ()
+        shown = [escape(cell) for cell in cells] or [outcome.state.value, *[""] * (len(work.columns) - 1)]
+        time = seconds(outcome.duration_s) if outcome.state is not State.NOT_STARTED else ""
+        table.add_row(MARKS[outcome.state], escape(outcome.board), *shown, time)
+    console.print(table)
+    console.print(summary(result, work.command))
+
+
+def summary(result: FleetResult[Any], command: str) -> str:
+    """How many boards are done and how many not, and how to try those again."""
+    counts = [f"{len(result.those(State.DONE))} of {len(result.outcomes)} boards done"]
+    counts += [f"{len(some)} {s.value}" for s in State if s is not State.DONE and (some := result.those(s))]
+    again = f"; those again: deploy {command} --retry-failed" if len(counts) > 1 else ""
+    return ", ".join(counts) + again
+
+
+@contextmanager
+def _watched(session: Session, total: int, work: Work[T]) -> Iterator[FleetEmit]:
+    """Drawn on stderr and kept in `--events`; with `--json` only warnings are drawn."""
+    verbosity = -1 if session.as_json and session.verbosity < 1 else session.verbosity
+    view = work.view or (lambda boards, level: fleet_view(boards, verbosity=level))
+    with view(total, verbosity) as draw, fleet_log(session.events_path) as keep:
+
+        def emit(board: str, event: Event | Began | Outcome[Any]) -> None:
+            draw(board, event)
+            keep(board, event)
+
+        yield emit

@@ -1,0 +1,1 @@
+"""Many boards: which there are, which are meant, and one piece of work on all of them at once."""
