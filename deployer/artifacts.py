@@ -1,4 +1,4 @@
-"""The artefact store: what one conversion made, and from what, in a folder that is there whole or not at all."""
+"""The artefact store: what a conversion or a build made, and from what, in a folder there whole or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ FLOAT, FIXED, IMAGE, LOG, DATA = "eat_float.sim", "eat_fixed.sim", "eat.img", "c
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """`inputs` are the hashes that decide whether the outputs are current; `contract` is the contract's JSON."""
+    """`inputs` are the hashes that decide whether the outputs are current; `contract` is the contract's JSON.
+
+    `command` is what makes it again: `convert`, or `build` for a program, which has no contract.
+    """
 
     chip: str
     model: str
@@ -34,6 +37,7 @@ class Manifest:
     made_by: str
     created: str
     version: int = VERSION
+    command: str = "convert"
 
 
 _ADAPTER = TypeAdapter(Manifest)
@@ -55,7 +59,8 @@ class Artifacts:
         """One of the files. Raises MissingArtifact when it is gone or is no longer what was made."""
         path = self.folder / name
         if not path.is_file() or sha256(path) != self.manifest.outputs.get(name):
-            raise MissingArtifact(f"{path} is missing or was changed", hint="`deploy convert` makes it again")
+            again = f"`deploy {self.manifest.command}` makes it again"
+            raise MissingArtifact(f"{path} is missing or was changed", hint=again)
         return path
 
     @property
