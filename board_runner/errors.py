@@ -15,6 +15,7 @@ The whole tree, one exit code a class (`docs/errors.md` has the operator's view)
       ProgramFailed        5   the board program gave no result                     (deployer.errors)
       TransferError        6   files did not reach the board whole                  (deployer.errors)
         NoSpace            6   the board has not enough room                        (deployer.errors)
+      BoardBusy            7   another deploy is at work on the board               (deployer.errors)
 """
 
 

@@ -44,3 +44,9 @@ class TransferError(DeployError):
 
 class NoSpace(TransferError):
     """The board has not enough room for what should be pushed."""
+
+
+class BoardBusy(DeployError):
+    """Another deploy is at work on the board."""
+
+    exit_code = 7

@@ -1,69 +1,42 @@
-"""Put program, model and wavs into `DIRECTORY/current/` on a board: only what differs, each file whole."""
+"""Make program, model and wavs the board's current release: only what it lacks travels, nothing half is run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer.board import digests
-from deployer.board.base import Board, BoardFacts, Upload
-from deployer.board.transfer import PART
-from deployer.errors import MissingArtifact, NoSpace, TransferError
+from deployer.board.base import Board, BoardFacts
+from deployer.errors import TransferError
 from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
+from deployer.release import activate, contents, lock, manifest, space, survey
+from deployer.release.manifest import BoardFile, Entry, Manifest
+from deployer.release.survey import Inventory, OnBoard
+
+__all__ = ["BoardFile", "PushReport", "check_chip", "push"]
 
 STEP = "push"
 CURRENT = "current"
 """Where under the board's directory the vendor's names lie."""
 
-_SLACK_KIB = 64
-_BLOCK_KIB = 4
-_TIMEOUT_S = 60.0
-
-SWEEP = f"""
-for d in "$@"; do
-    for f in "$d"/*{PART}* "$d"/.*{PART}*; do
-        if [ -f "$f" ]; then rm -f "$f"; fi
-    done
-done
-exit 0
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoardFile:
-    """A local file and its name below `current/` (`models/eat.img`)."""
-
-    source: Path
-    name: PurePosixPath
-    executable: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnBoard:
-    """A file that is there; `sha256` of a content we know, or empty for another one."""
-
-    sha256: str
-    executable: bool
-
 
 @dataclass(frozen=True, kw_only=True)
 class PushReport:
-    """What a push has done or, with `dry_run`, would do."""
+    """What a push has done or, with `dry_run`, would do.
+
+    `release` is the current release's id afterwards; `previous` the one `deploy rollback` would go back to.
+    """
 
     sent: tuple[PurePosixPath, ...]
     unchanged: tuple[PurePosixPath, ...]
     bytes: int
     duration_ms: float
     directory: PurePosixPath
+    release: str
+    previous: str | None = None
     dry_run: bool = False
-
-
-def plan(wanted: Sequence[Upload], on_board: Mapping[PurePosixPath, OnBoard]) -> list[Upload]:
-    """Those of `wanted` that are missing on the board, differ there, or cannot be started."""
-    return [upload for upload in wanted if not _is_there(upload, on_board.get(upload.target))]
 
 
 def check_chip(artifact_chip: str | None, facts: BoardFacts, *, emit: Emit = ignore) -> None:
@@ -84,118 +57,152 @@ def push(
     files: Sequence[BoardFile],
     directory: PurePosixPath,
     *,
+    chip: str | None = None,
     dry_run: bool = False,
+    replace: bool = False,
     emit: Emit = ignore,
 ) -> PushReport:
-    """Bring `DIRECTORY/current/` up to date. What is there already is told by content, on the board.
+    """Make `files` the current release. Where they are already, told by content on the board, one command says so.
 
-    Raises MissingArtifact and UsageError before the board is touched; NoSpace when it has no room (the board
-    is unchanged), TransferError, BoardUnreachable.
+    `chip` is the chip the model is for; a board proven to be of another is refused. `replace` allows the
+    present release to go first where two do not fit.
+
+    Raises MissingArtifact and UsageError before anything is sent; NoSpace when the board has no room (it is
+    unchanged), BoardBusy, TransferError, BoardUnreachable. Until the end the former release stays current.
     """
     started = time.monotonic()
-    wanted = uploads(files, directory / CURRENT)
-    on_board = survey(board, wanted)
-    todo = plan(wanted, on_board)
-    total_bytes = sum(upload.source.stat().st_size for upload in todo)
-    emit(Started(step=STEP, total=total_bytes, unit="B"))
-    if todo:
-        check_space(todo, board.facts(directory), directory)
-        if not dry_run:
-            sweep(board, wanted)
-            board.push(todo, on_bytes=_progress(total_bytes, emit))
-    verb = "would send" if dry_run else "sent"
-    same = len(wanted) - len(todo)
-    emit(Finished(step=STEP, note=f"{verb} {len(todo)} files, {total_bytes} bytes; {same} unchanged"))
-    root = directory / CURRENT
-    sent = {upload.target for upload in todo}
-    return PushReport(
-        sent=tuple(u.target.relative_to(root) for u in todo),
-        unchanged=tuple(u.target.relative_to(root) for u in wanted if u.target not in sent),
-        bytes=total_bytes,
-        duration_ms=1000 * (time.monotonic() - started),
-        directory=root,
-        dry_run=dry_run,
-    )
+    wanted, sources = manifest.of(files, directory, board.config.places)
+    task = _Task(board=board, directory=directory, wanted=wanted, sources=sources, emit=emit)
+    if survey.is_current(board, directory, wanted, sources):
+        emit(Started(step=STEP, total=0, unit="B"))
+        emit(Finished(step=STEP, note=f"nothing sent, {len(wanted.entries)} files unchanged"))
+        return task.report(sending=[], previous=None, started=started, dry_run=dry_run)
+    if chip is not None:
+        check_chip(chip, board.facts(directory), emit=emit)
+    if dry_run:
+        there = task.look()
+        sending, fit = task.plan(there, replace=replace)
+        note = f"would send {len(sending)} files, {sum(e.size_bytes for e in sending)} bytes"
+        emit(Finished(step=STEP, note=f"{note}; {fit.note}" if fit.note else note))
+        return task.report(sending=sending, previous=there.current, started=started, dry_run=True)
+    with lock.held(board, directory, "deploy push", emit=emit):
+        there = task.look()
+        sending = task.carry_out(there, replace=replace)
+    previous = task.previous_of(there)
+    return task.report(sending=sending, previous=previous, started=started, dry_run=False)
 
 
-def uploads(files: Sequence[BoardFile], root: PurePosixPath) -> list[Upload]:
-    """Where each file goes. Raises MissingArtifact, UsageError for a name that is twice or leaves `root`."""
-    seen: set[PurePosixPath] = set()
-    wanted = []
-    for file in files:
-        name = file.name
-        if (
-            name.is_absolute()
-            or ".." in name.parts
-            or not name.parts
-            or any(c in str(name) for c in "\n\r\0")
-        ):
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """One push to one board."""
+
+    board: Board
+    directory: PurePosixPath
+    wanted: Manifest
+    sources: Mapping[str, Path]
+    emit: Emit
+
+    def look(self) -> Inventory:
+        """What the board holds. Raises UsageError for a `current` that is not ours."""
+        there = survey.inspect(self.board, self.directory, [e.place for e in self.wanted.entries])
+        if there.foreign:
             raise UsageError(
-                f"{str(name)!r} is no name for a file on the board",
-                hint="relative names without `..` and line breaks",
+                f"{self.directory}/{CURRENT} on {self.board.name} is not a link: deploy did not make it",
+                hint=f"move it away, or set `directory:` of {self.board.name} to another place",
             )
-        if name in seen:
-            raise UsageError(f"two files would become {name} on the board", hint="rename one of them")
-        if not file.source.is_file():
-            raise MissingArtifact(f"{file.source}: no such file", hint="`deploy all` makes what is missing")
-        seen.add(name)
-        wanted.append(
-            Upload(
-                source=file.source,
-                target=root / name,
-                sha256=digests.file_digest(file.source),
-                executable=file.executable,
+        return there
+
+    def plan(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], space.Fit]:
+        """Which entries must travel, and how they fit. Raises NoSpace."""
+        unique = list({e.content: e for e in self.wanted.entries}.values())
+        stored, staged = contents.reusable(self.board, there, unique, self.sources)
+        sending = [e for e in unique if e.content not in stored | staged]
+        return sending, space.fit(there, self.wanted, sending, keep=self.board.config.keep, replace=replace)
+
+    def carry_out(self, there: Inventory, *, replace: bool) -> list[Entry]:
+        """Send, verify, settle, switch, tidy up. Gives what travelled."""
+        unique = list({e.content: e for e in self.wanted.entries}.values())
+        stored, staged = contents.reusable(self.board, there, unique, self.sources)
+        sending = [e for e in unique if e.content not in stored | staged]
+        fit = space.fit(there, self.wanted, sending, keep=self.board.config.keep, replace=replace)
+        there = self._make_room(there, fit)
+        contents.prepare(self.board, [place.path for place in there.places])
+        self._send(there, sending)
+        settling = [e for e in unique if e.content not in stored]
+        contents.settle(self.board, settling)
+        activate.activate(self.board, self.directory, self.wanted, previous=self.previous_of(there))
+        self._tidy(there)
+        return sending
+
+    def previous_of(self, there: Inventory) -> str | None:
+        """The release to go back to after this push."""
+        if there.current == self.wanted.id:
+            return there.releases[self.wanted.id].previous if self.wanted.id in there.releases else None
+        return there.current if self.board.config.keep else None
+
+    def report(
+        self, *, sending: Sequence[Entry], previous: str | None, started: float, dry_run: bool
+    ) -> PushReport:
+        """What was done, by the names in the release."""
+        travelled = {e.content for e in sending}
+        return PushReport(
+            sent=tuple(e.name for e in self.wanted.entries if e.content in travelled),
+            unchanged=tuple(e.name for e in self.wanted.entries if e.content not in travelled),
+            bytes=sum(e.size_bytes for e in sending),
+            duration_ms=1000 * (time.monotonic() - started),
+            directory=self.directory / CURRENT,
+            release=self.wanted.id,
+            previous=previous,
+            dry_run=dry_run,
+        )
+
+    def _make_room(self, there: Inventory, fit: space.Fit) -> Inventory:
+        if not fit.drop:
+            return there
+        self.emit(Warned(step=STEP, message=f"{self.board.name}: {fit.note}"))
+        if fit.replaces:
+            activate.take_down(self.board, self.directory)
+        staying = [name for name in there.releases if name not in fit.drop]
+        going = activate.unused(there, staying, also={e.content for e in self.wanted.entries})
+        activate.remove(self.board, there, going)
+        return replace(
+            there,
+            current=None if fit.replaces else there.current,
+            releases={name: there.releases[name] for name in staying},
+        )
+
+    def _send(self, there: Inventory, sending: Sequence[Entry]) -> None:
+        total = sum(e.size_bytes for e in sending)
+        done = sum(contents.arrived_bytes(there, e) for e in sending)
+        self.emit(Started(step=STEP, total=total, unit="B"))
+        if done:
+            self.emit(Advanced(step=STEP, done=done, total=total, note="going on where it was cut off"))
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            self.emit(Advanced(step=STEP, done=done, total=total))
+
+        if sending:
+            contents.send(
+                self.board,
+                there,
+                sending,
+                self.sources,
+                on_bytes=advance,
+                progress_lost=lambda count: advance(-count),
             )
-        )
-    return wanted
+        same = len(self.wanted.entries) - len(sending)
+        self.emit(Finished(step=STEP, note=f"sent {len(sending)} files, {total} bytes; {same} unchanged"))
 
-
-def survey(board: Board, wanted: Sequence[Upload]) -> dict[PurePosixPath, OnBoard]:
-    """What lies at the targets, in one command."""
-    found = digests.on_board(board, [upload.target for upload in wanted])
-    there = {}
-    for upload in wanted:
-        digest = found.get(upload.target)
-        if digest is None:
-            continue
-        if digest.algorithm == "sha256":
-            sha256 = digest.value
-        else:
-            sha256 = upload.sha256 if digest.matches(upload.source) else ""
-        there[upload.target] = OnBoard(sha256=sha256, executable=digest.executable)
-    return there
-
-
-def check_space(todo: Sequence[Upload], facts: BoardFacts, directory: PurePosixPath) -> None:
-    """Old and new lie side by side for a moment, so the new must fit whole. Raises NoSpace."""
-    sizes_kib = [-(-u.source.stat().st_size // (1024 * _BLOCK_KIB)) * _BLOCK_KIB for u in todo]
-    needed_kib = sum(sizes_kib) + _SLACK_KIB
-    if facts.free_kib is not None and facts.free_kib < needed_kib:
-        raise NoSpace(
-            f"no room in {directory}: {needed_kib} KiB needed, {facts.free_kib} KiB free; nothing was sent",
-            hint="delete files on the board, or set `directory:` of this board to a larger file system",
-        )
-
-
-def sweep(board: Board, wanted: Sequence[Upload]) -> None:
-    """Take away what cut transfers left in the folders of `wanted`. Raises TransferError."""
-    folders = sorted({str(upload.target.parent) for upload in wanted})
-    for some in digests.batches(folders):
-        done = board.run(["sh", "-c", SWEEP, "sh", *some], timeout_s=_TIMEOUT_S)
-        if done.exit_status != 0:
-            raise TransferError("leftovers of an earlier push cannot be removed", hint="look at the board")
-
-
-def _is_there(upload: Upload, there: OnBoard | None) -> bool:
-    return there is not None and there.sha256 == upload.sha256 and (there.executable or not upload.executable)
-
-
-def _progress(total_bytes: int, emit: Emit) -> Callable[[int], None]:
-    done_bytes = 0
-
-    def advance(count: int) -> None:
-        nonlocal done_bytes
-        done_bytes += count
-        emit(Advanced(step=STEP, done=done_bytes, total=total_bytes))
-
-    return advance
+    def _tidy(self, there: Inventory) -> None:
+        """Releases beyond `keep:` go, and what only they held; a failure here spoils nothing."""
+        old = {
+            self.wanted.id: OnBoard(id=self.wanted.id, manifest=self.wanted, previous=self.previous_of(there))
+        }
+        after = replace(there, current=self.wanted.id, releases={**there.releases, **old})
+        going = activate.unused(after, activate.kept(after, self.board.config.keep))
+        try:
+            activate.remove(self.board, there, going)
+        except TransferError as e:
+            self.emit(Warned(step=STEP, message=f"{self.board.name}: old releases could not be removed: {e}"))

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from deployer.board.config import BoardConfig
+
+if TYPE_CHECKING:
+    from paramiko import SFTPClient
 
 OnOutput = Callable[[str, bytes], None]
 """Called with `stdout` or `stderr` and the bytes as they arrive."""
@@ -91,6 +94,14 @@ class Board(Protocol):
         self, text: str, *args: str, timeout_s: float, stdin: Iterable[bytes] | None = None
     ) -> Completed:
         """Run a fixed shell text; what varies are its arguments, so no name can become code."""
+        ...
+
+    def sftp(self) -> SFTPClient | None:
+        """The board's SFTP, or None where there is none."""
+        ...
+
+    def check_alive(self, cause: BaseException | None = None) -> None:
+        """Raises BoardUnreachable when the connection is gone."""
         ...
 
     def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:

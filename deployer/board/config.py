@@ -105,8 +105,8 @@ class BoardConfig(BaseModel):
 def _below_root(value: PurePosixPath) -> PurePosixPath:
     if not value.is_absolute() or ".." in value.parts or len(value.parts) < 2:
         raise ValueError("an absolute path on the board below `/`, without `..`")
-    if any(c in str(value) for c in "\n\r\0"):
-        raise ValueError("a path without line breaks")
+    if any(c in str(value) for c in "\n\r\t\0"):
+        raise ValueError("a path without line breaks and tabs")
     return value
 
 

@@ -11,26 +11,32 @@ from typing import Protocol
 from deployer.board.base import Completed
 from deployer.errors import TransferError
 
-SCRIPT = r"""
-t=size
-if echo | sha256sum >/dev/null 2>&1; then t=sha256; elif echo | md5sum >/dev/null 2>&1; then t=md5; fi
-echo "$t"
-for f in "$@"; do
-    m=-
-    [ -x "$f" ] && m=x
-    if [ ! -f "$f" ]; then
-        echo absent
-        continue
-    elif [ $t = size ]; then
-        v=$(wc -c <"$f")
-    else
-        v=$(${t}sum <"$f")
-    fi
-    echo "$m" $v
-done
+DIGESTS = r"""
+digests() {
+    t=size
+    if echo | sha256sum >/dev/null 2>&1; then t=sha256; elif echo | md5sum >/dev/null 2>&1; then t=md5; fi
+    echo "@$t"
+    n=$#
+    while [ "$n" -gt 0 ]; do
+        f=$1
+        shift
+        n=$((n - 1))
+        if [ ! -f "$f" ]; then
+            echo absent
+        else
+            set -- "$@" "$f"
+            if [ -x "$f" ]; then echo x; else echo -; fi
+        fi
+    done
+    echo @sums
+    [ $# -gt 0 ] || return 0
+    if [ $t = size ]; then for f; do wc -c <"$f" || return 1; done; else ${t}sum "$@"; fi
+}
 """
-"""First line: the kind of check; then a line a file: `absent`, or `x`/`-` and its value."""
+"""`digests FILE...` prints the kind of check, a line a file (`absent`, or whether it can be started), `@sums`,
+and a line a file that is there: one program reads them all. The files' names begin with no dash."""
 
+_KINDS = ("@sha256", "@md5", "@size")
 _WORDS_BYTES = 60_000  # a command is one argument of the remote shell: 128 KiB at most, quoting included
 
 
@@ -65,20 +71,38 @@ def on_board(
     """Ask for the content of `paths`; those that are no files are left out. Raises TransferError."""
     found: dict[PurePosixPath, Digest] = {}
     for some in batches([str(p) for p in paths]):
-        done = board.run(["sh", "-c", SCRIPT, "sh", *some], timeout_s=timeout_s)
-        lines = done.stdout.decode("utf-8", "replace").splitlines()
-        if done.exit_status != 0 or len(lines) != 1 + len(some):
-            said = (
-                done.stderr.decode("utf-8", "replace").strip() or f"{len(lines)} lines for {len(some)} files"
+        done = board.run(["sh", "-c", f'{DIGESTS}digests "$@"', "sh", *some], timeout_s=timeout_s)
+        found |= answer(board, done, [PurePosixPath(name) for name in some], timeout_s=timeout_s)
+    return found
+
+
+def answer(
+    board: Remote, done: Completed, paths: Sequence[PurePosixPath], *, timeout_s: float = 120
+) -> dict[PurePosixPath, Digest]:
+    """What `digests` printed about `paths`, perhaps after other lines. Raises TransferError."""
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    start = next((n for n, line in enumerate(lines) if line in _KINDS), len(lines))
+    modes = lines[start + 1 : start + 1 + len(paths)]
+    there = [path for path, mode in zip(paths, modes, strict=False) if mode != "absent"]
+    sums = lines[start + 2 + len(paths) :]
+    if done.exit_status != 0 or len(modes) != len(paths) or len(sums) != len(there):
+        said = done.stderr.decode("utf-8", "replace").strip() or f"{len(sums)} sums of {len(there)} files"
+        raise TransferError(
+            f"the board could not compute checksums: {said[-300:]}",
+            hint="is its flash readable? `df` and `dmesg` on the board may tell",
+        )
+    executable = dict(zip(paths, (mode == "x" for mode in modes), strict=True))
+    algorithm = lines[start].removeprefix("@")
+    found = {}
+    for path, line in zip(there, sums, strict=True):
+        if algorithm == "size":  # no applet computes sums there: look ourselves
+            content = board.run(["cat", str(path)], timeout_s=timeout_s).stdout
+            found[path] = Digest(
+                algorithm="sha256", value=hashlib.sha256(content).hexdigest(), executable=executable[path]
             )
-            raise TransferError(
-                f"the board could not compute checksums: {said[-300:]}",
-                hint="is its flash readable? `df` and `dmesg` on the board may tell",
-            )
-        for name, line in zip(some, lines[1:], strict=True):
-            digest = _digest(board, name, lines[0], line, timeout_s)
-            if digest is not None:
-                found[PurePosixPath(name)] = digest
+        else:  # GNU marks a line whose name it had to escape
+            value = line.lstrip("\\").partition(" ")[0]
+            found[path] = Digest(algorithm=algorithm, value=value, executable=executable[path])
     return found
 
 
@@ -96,16 +120,3 @@ def batches(words: Sequence[str], *, group: int = 1) -> Iterator[list[str]]:
         used += size
     if batch:
         yield batch
-
-
-def _digest(board: Remote, name: str, kind: str, line: str, timeout_s: float) -> Digest | None:
-    match line.split():
-        case ["x" | "-" as mode, _] if kind == "size":  # no applet computes sums there: look ourselves
-            content = board.run(["cat", name], timeout_s=timeout_s).stdout
-            return Digest(
-                algorithm="sha256", value=hashlib.sha256(content).hexdigest(), executable=mode == "x"
-            )
-        case ["x" | "-" as mode, value, *_]:
-            return Digest(algorithm=kind, value=value, executable=mode == "x")
-        case _:
-            return None

@@ -14,8 +14,13 @@ from deployer.board.digests import file_digest
 from deployer.errors import BoardUnreachable, NoSpace
 from deployer.events import Advanced, Event
 from deployer.push import push
+from deployer.release.manifest import NAME
 from tests.boards.conftest import MakeFile
 from tests.boards.servers import SSHD_KINDS, Place, simulated
+
+
+def _content(place: Place) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in place.current.iterdir() if p.name != NAME and p.is_file()}
 
 
 @pytest.mark.parametrize("sftp", [True, False])
@@ -23,7 +28,7 @@ from tests.boards.servers import SSHD_KINDS, Place, simulated
 def test_a_cut_connection_leaves_the_old_files(
     sftp: bool, drop_after_bytes: int, make_file: MakeFile
 ) -> None:
-    """Wherever a transfer breaks, every target is the old file; the next push sweeps up and completes."""
+    """Wherever a transfer breaks, the old release is current and whole; the next push completes."""
     files = [make_file("a", os.urandom(200_000)), make_file("b", os.urandom(200_000))]
     old = {str(f.name): f.source.read_bytes() for f in files}
     with simulated(sftp=sftp) as place:
@@ -40,13 +45,13 @@ def test_a_cut_connection_leaves_the_old_files(
 
         with place.board() as board:
             report = push(board, files, place.config.directory)
-        assert 2 == len(report.sent)
-        assert {f.source.read_bytes() for f in files} == {p.read_bytes() for p in place.current.iterdir()}
+        assert {str(f.name): f.source.read_bytes() for f in files} == _content(place)
+        assert report.bytes <= 400_000
 
 
 @pytest.mark.parametrize("sftp", [True, False])
 def test_an_interrupted_push_leaves_nothing_half(sftp: bool, make_file: MakeFile) -> None:
-    """Ctrl-C in the middle of a file: the target is absent, the part is gone, the board serves on."""
+    """Ctrl-C in the middle of a file: no release, no lock, and the next push goes on where it was cut off."""
 
     def interrupt(event: Event) -> None:
         if isinstance(event, Advanced) and event.done > 500_000:
@@ -56,9 +61,13 @@ def test_an_interrupted_push_leaves_nothing_half(sftp: bool, make_file: MakeFile
     with simulated(sftp=sftp) as place, place.board() as board:
         with pytest.raises(KeyboardInterrupt):
             push(board, [big], place.config.directory, emit=interrupt)
-        assert [] == list(place.current.iterdir())
+        assert {"staging", "store"} == {p.name for p in place.files.iterdir()}
 
-        assert 1 == len(push(board, [big], place.config.directory).sent)
+        events: list[Event] = []
+        push(board, [big], place.config.directory, emit=events.append)
+        resumed = next(e for e in events if isinstance(e, Advanced))
+        assert resumed.done > 0
+        assert _content(place) == {"big": big.source.read_bytes()}
 
 
 @pytest.mark.parametrize("place", [*SSHD_KINDS], indirect=True)
@@ -77,7 +86,7 @@ def test_a_full_file_system_under_a_real_server_is_named(place: Place, make_file
 def _fill(place: Place, make_file: MakeFile) -> None:
     big = make_file("big", os.urandom(2 << 20))
     with place.board() as board:
-        with pytest.raises(NoSpace, match="2112 KiB needed, 1024 KiB free"):
+        with pytest.raises(NoSpace, match="2116 KiB needed, 1024 KiB free"):
             push(board, [big], place.config.directory)
         upload = Upload(
             source=big.source, target=place.config.directory / "big", sha256=file_digest(big.source)

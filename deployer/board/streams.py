@@ -1,0 +1,212 @@
+"""Bytes of files onto a board, by whatever it can receive with: tar, cat, SFTP or base64.
+
+Nothing here judges what arrived: whoever sends writes beside the final place and compares checksums there.
+"""
+
+from __future__ import annotations
+
+import base64
+import tarfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal, Protocol
+
+import paramiko
+from paramiko.ssh_exception import SSHException
+
+from deployer.board.base import Completed
+from deployer.errors import TransferError
+
+Method = Literal["tar", "cat", "sftp", "base64"]
+OnBytes = Callable[[int], None]
+
+CHUNK_BYTES = 1 << 18
+_STALL_S = 30.0
+_SLOWEST_BYTES_PER_S = 20_000
+_BLOCK_BYTES = tarfile.BLOCKSIZE
+_BASE64_BYTES = 57 * 4096  # a whole number of lines
+
+RESUMED_BLOCK_BYTES = 4096
+"""A file is continued at a multiple of this (`dd`'s block)."""
+
+TAR = 'cd -- "$1" && exec tar xf -'
+CAT = 'exec cat >"$1"'
+CONTINUE = rf"""
+e=$(dd of="$1" bs={RESUMED_BLOCK_BYTES} seek="$2" conv=notrunc 2>&1) || {{ echo "$e" >&2; exit 1; }}
+[ -z "$3" ] || : >"$3"
+"""
+BASE64 = 'exec base64 -d >"$1"'
+
+
+class Remote(Protocol):
+    """What a transfer needs of an open connection."""
+
+    address: str
+
+    def script(
+        self, text: str, *args: str, timeout_s: float, stdin: Iterable[bytes] | None = None
+    ) -> Completed: ...
+
+    def sftp(self) -> paramiko.SFTPClient | None: ...
+
+    def check_alive(self, cause: BaseException | None = None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Bytes `offset_bytes` to `end_bytes` of a local file, and the file on the board that they belong into.
+
+    `in_place` pieces are written into the file that is there, beside its other bytes; their offset is a multiple
+    of RESUMED_BLOCK_BYTES. `marker` is a file that says that the piece has arrived whole.
+    """
+
+    source: Path
+    target: PurePosixPath
+    end_bytes: int
+    offset_bytes: int = 0
+    executable: bool = False
+    in_place: bool = False
+    marker: PurePosixPath | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How much travels."""
+        return self.end_bytes - self.offset_bytes
+
+    def chunks(self, on_bytes: OnBytes, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+        """The bytes. Raises TransferError where the file is shorter than it was."""
+        left = self.size_bytes
+        with self.source.open("rb") as file:
+            file.seek(self.offset_bytes)
+            while left > 0:
+                data = file.read(min(chunk_bytes, left))
+                if not data:
+                    raise TransferError(f"{self.source}: changed while it was sent", hint="push again")
+                yield data
+                left -= len(data)
+                on_bytes(len(data))
+
+
+class Turn:
+    """One channel ends at a time: some servers (dropbear 2022.83) die when several close at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def last(self, chunks: Iterable[bytes], held: threading.Event) -> Iterator[bytes]:
+        """`chunks`, and then the turn to end the stream; `held` tells whether it was taken."""
+        yield from chunks
+        self._lock.acquire()
+        held.set()
+
+    def give(self, held: threading.Event) -> None:
+        """Let the next stream end."""
+        if held.is_set():
+            self._lock.release()
+
+
+def send(
+    remote: Remote, pieces: Sequence[Piece], *, method: Method, on_bytes: OnBytes, turn: Turn | None = None
+) -> None:
+    """Write `pieces` one after the other on one channel at a time. Folders exist already.
+
+    Raises TransferError with the board's words, BoardUnreachable.
+    """
+    turn = turn or Turn()
+    whole = [piece for piece in pieces if not piece.in_place]
+    for piece in pieces:
+        if piece.in_place:
+            args: list[PurePosixPath | int | str] = [piece.target, piece.offset_bytes // RESUMED_BLOCK_BYTES, piece.marker or ""]
+            _stream(remote, CONTINUE, args, piece.chunks(on_bytes), pieces=[piece], turn=turn)
+    if method == "tar":
+        for folder in sorted({piece.target.parent for piece in whole}):
+            some = [piece for piece in whole if piece.target.parent == folder]
+            _stream(remote, TAR, [folder], archive(some, on_bytes), pieces=some, turn=turn)
+        return
+    for piece in whole:
+        if method == "sftp":
+            _by_sftp(remote, piece, on_bytes)
+        elif method == "base64":
+            _stream(remote, BASE64, [piece.target], _encoded(piece, on_bytes), pieces=[piece], turn=turn)
+        else:
+            _stream(remote, CAT, [piece.target], piece.chunks(on_bytes), pieces=[piece], turn=turn)
+
+
+def archive(pieces: Sequence[Piece], on_bytes: OnBytes) -> Iterator[bytes]:
+    """A tar stream of whole files, without any names, owners or times of this machine.
+
+    GNU's long names: BusyBox and GNU read them, ustar ends at 100 bytes.
+    """
+    for piece in pieces:
+        info = tarfile.TarInfo(piece.target.name)
+        info.size = piece.size_bytes
+        info.mode = 0o755 if piece.executable else 0o644
+        yield info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+        yield from piece.chunks(on_bytes)
+        yield bytes(-piece.size_bytes % _BLOCK_BYTES)
+    yield bytes(2 * _BLOCK_BYTES)
+
+
+def limit_s(size_bytes: int) -> float:
+    """How long a transfer may take before it counts as hung."""
+    return _STALL_S + size_bytes / _SLOWEST_BYTES_PER_S
+
+
+def said(done: Completed) -> str:
+    """A failed command's last words."""
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"exit status {done.exit_status}"
+
+
+def _stream(
+    remote: Remote,
+    text: str,
+    args: Sequence[PurePosixPath | int | str],
+    chunks: Iterable[bytes],
+    *,
+    pieces: Sequence[Piece],
+    turn: Turn,
+) -> None:
+    held = threading.Event()
+    limit = limit_s(sum(piece.size_bytes for piece in pieces))
+    try:
+        done = remote.script(text, *map(str, args), timeout_s=limit, stdin=turn.last(chunks, held))
+    finally:
+        turn.give(held)
+    if done.timed_out:
+        raise TransferError(
+            f"{remote.address}: {pieces[0].target.name} was not through after {limit:.0f} s",
+            hint="the board or its network hangs; what arrived is kept, and the next push goes on from there",
+        )
+    if done.exit_status != 0:
+        raise TransferError(
+            f"{remote.address}: {said(done)}",
+            hint="may the user write there, is the file system mounted read-only?",
+        )
+
+
+def _encoded(piece: Piece, on_bytes: OnBytes) -> Iterator[bytes]:
+    for data in piece.chunks(on_bytes, chunk_bytes=_BASE64_BYTES):
+        yield base64.encodebytes(data)
+
+
+def _by_sftp(remote: Remote, piece: Piece, on_bytes: OnBytes) -> None:
+    sftp = remote.sftp()
+    if sftp is None:
+        raise TransferError(
+            f"{remote.address}: the board has no SFTP server", hint="leave `transfer:` of this board out"
+        )
+    try:
+        channel = sftp.get_channel()
+        if channel is not None:
+            channel.settimeout(_STALL_S)
+        with sftp.open(str(piece.target), "wb") as sink:
+            sink.set_pipelined(True)
+            for data in piece.chunks(on_bytes, chunk_bytes=1 << 15):
+                sink.write(data)
+        sftp.chmod(str(piece.target), 0o755 if piece.executable else 0o644)
+    except (OSError, EOFError, SSHException) as e:
+        remote.check_alive(e)
+        raise TransferError(f"{remote.address}: {piece.target}: {e}", hint="is there room?") from e

@@ -1,0 +1,140 @@
+"""From settled contents to a release, and from one release to the next: a pointer is renamed, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import PurePosixPath
+
+from deployer.board import digests
+from deployer.board.base import Board
+from deployer.release.contents import insist
+from deployer.release.manifest import Manifest
+from deployer.release.survey import Inventory
+
+_TIMEOUT_S = 120.0
+
+POINT = r"""
+point() {
+    if [ -e "$1" ] && [ ! -L "$1" ]; then echo "$1 is not a link that deploy made" >&2; return 1; fi
+    rm -f "$1.next" && ln -s "$2" "$1.next" || return 1
+    mv -fT "$1.next" "$1" 2>/dev/null || { rm -f "$1" && mv -f "$1.next" "$1"; }
+}
+"""
+"""An old BusyBox's `mv` has no -T and would move into the folder that the pointer names: there the pointer is
+away for an instant, and `current.next` tells what it should be."""
+
+LINK = (
+    POINT
+    + r"""
+d=$1 id=$2 old=$3 part=$4
+shift 4
+cd -- "$d" || exit 1
+r=releases/$id
+[ -d "$r" ] || r=releases/$id.new
+case $part in *first*)
+    [ "$r" = "releases/$id" ] || rm -rf "$r" || exit 1
+    mkdir -p "$r" || exit 1
+    cat >"$r/.manifest" || exit 1
+    if [ -n "$old" ] && [ "$old" != "$id" ]; then point "$r/.previous" "$old" || exit 1; fi ;;
+esac
+while [ $# -ge 2 ]; do
+    case $1 in */*) mkdir -p "$r/${1%/*}" || exit 1 ;; esac
+    if [ -d "$r/$1" ]; then echo "$1: is a directory" >&2; exit 1; fi
+    ln -sf "$2" "$r/$1" || exit 1
+    shift 2
+done
+case $part in *last*)
+    sync "$r/.manifest" "$r" releases 2>/dev/null || sync
+    [ "$r" = "releases/$id" ] || mv "$r" "releases/$id" || exit 1
+    sync releases 2>/dev/null || sync
+    point current "$d/releases/$id" || exit 1
+    sync . 2>/dev/null || sync ;;
+esac
+exit 0
+"""
+)
+"""Arguments: directory, id, the release before, `first` and/or `last`, then names and what they point to."""
+
+SWITCH = (
+    POINT
+    + r"""
+cd -- "$1" || exit 1
+point current "$1/releases/$2" && { sync . 2>/dev/null || sync; }
+"""
+)
+
+TAKE_DOWN = 'cd -- "$1" && rm -f current && { sync . 2>/dev/null || sync; }'
+
+REMOVE = r"""
+cd -- "$1" || exit 1
+shift
+rm -rf -- "$@"
+"""
+
+
+def activate(board: Board, directory: PurePosixPath, wanted: Manifest, *, previous: str | None) -> None:
+    """Make `wanted`, whose contents are settled, the current release. Raises TransferError."""
+    words = [word for e in wanted.entries for word in (str(e.name), str(e.stored))]
+    batches = list(digests.batches(words, group=2)) or [[]]
+    for number, some in enumerate(batches):
+        first, last = number == 0, number == len(batches) - 1
+        part = ("first" if first else "") + ("last" if last else "")
+        text = wanted.text().encode("utf-8", "surrogateescape")
+        done = board.script(
+            LINK,
+            str(directory),
+            wanted.id,
+            previous or "",
+            part,
+            *some,
+            timeout_s=_TIMEOUT_S,
+            stdin=[text] if first else None,
+        )
+        insist(board, done)
+
+
+def switch(board: Board, directory: PurePosixPath, release: str) -> None:
+    """Make a release that is there the current one. Raises TransferError."""
+    insist(board, board.script(SWITCH, str(directory), release, timeout_s=_TIMEOUT_S))
+
+
+def take_down(board: Board, directory: PurePosixPath) -> None:
+    """Have no current release, before its contents go. Raises TransferError."""
+    insist(board, board.script(TAKE_DOWN, str(directory), timeout_s=_TIMEOUT_S))
+
+
+def remove(board: Board, there: Inventory, unwanted: Sequence[PurePosixPath]) -> None:
+    """Take files and folders away, below the directory and the places only. Raises TransferError."""
+    for place in there.places:
+        inside = [str(p.relative_to(place.path)) for p in unwanted if p.is_relative_to(place.path)]
+        for some in digests.batches(inside):
+            insist(board, board.script(REMOVE, str(place.path), *some, timeout_s=_TIMEOUT_S))
+
+
+def unused(
+    there: Inventory, kept_releases: Collection[str], *, also: Collection[str] = (), staging: bool = False
+) -> list[PurePosixPath]:
+    """What nothing needs: releases not kept, contents of none of them, and with `staging` what is on its way.
+
+    `also` names contents that are about to be used.
+    """
+    found = [there.directory / "releases" / name for name in there.releases if name not in kept_releases]
+    needed = set(also)
+    unreadable = False
+    for name in kept_releases:
+        release = there.releases.get(name)
+        if release is not None and release.manifest is not None:
+            needed |= {entry.content for entry in release.manifest.entries}
+        elif release is not None:
+            unreadable = True  # whatever it needs must stay
+    for place in there.places:
+        if not unreadable:
+            found += [place.path / "store" / name for name in place.stored if name not in needed]
+        if staging:
+            found += [place.path / "staging" / name for name in place.staged]
+    return found
+
+
+def kept(there: Inventory, keep: int) -> list[str]:
+    """The current release and up to `keep` before it."""
+    return there.chain()[: keep + 1]
