@@ -44,26 +44,45 @@ class AudioSection(Section):
     calibration: Path | None = None
 
 
-class ToolchainSection(Section):
-    """The vendor's trees; unset paths mean the built-in stand-in.
+class RuntimeSection(Section):
+    """Where a vendor's tools run.
 
     `docker_dir` is the vendor's folder with run_docker.sh: image and mounts come from it where they are not set.
     """
 
-    kind: Literal["sigmastar"] = "sigmastar"
     runtime: Literal["host", "docker", "podman"] = "host"
-    models_dir: Path | None = None
-    tools_dir: Path | None = None
     docker_dir: Path | None = None
     image: str | None = None
     rootfs: Path | None = None
     mounts: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+
+
+class ToolchainSection(RuntimeSection):
+    """The vendor's trees; unset paths mean the built-in stand-in."""
+
+    kind: Literal["sigmastar"] = "sigmastar"
+    models_dir: Path | None = None
+    tools_dir: Path | None = None
     profile: dict[str, Any] = {}
     stall_timeout_s: float = Field(default=1800.0, gt=0)
     conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = "AUTO"
     tensor_arrays: tuple[str, ...] = ()
     ini: Path | None = None
+
+
+class SdkSection(RuntimeSection):
+    """The vendor's board SDK; without `dir` the built-in stand-in, which builds this project's own C programs.
+
+    `defconfig` is only held against what the SDK is configured for; `aarch` is the folder below out/ to take.
+    """
+
+    dir: Path | None = None
+    defconfig: str | None = None
+    aarch: str | None = None
+    jobs: int | None = Field(default=None, ge=1)
+    profile: dict[str, Any] = {}
+    stall_timeout_s: float = Field(default=900.0, gt=0)
 
 
 class BoardSimulatorSection(Section):
@@ -104,6 +123,7 @@ class Settings(Section):
     audio: AudioSection = AudioSection()
     toolchain: ToolchainSection = ToolchainSection()
     program: Path | None = None
+    sdk: SdkSection = SdkSection()
     board_simulator: BoardSimulatorSection = BoardSimulatorSection()
     inventory: Path | None = None
     boards: Any = None  # these three are read by deployer/fleet/inventory.py

@@ -157,7 +157,7 @@ class Project:
         return Tools(
             tree=self.tree,
             profile=profile.load(resources.configs_dir() / "toolchains", section.profile),
-            runtime=runtime_of(section, self.deployment, self.tree),
+            runtime=runtime_of(section, self.deployment, (self.tree.models_dir, self.tree.tools_dir)),
         )
 
     def convert_job(self, direct: Direct | None = None) -> ConvertJob:

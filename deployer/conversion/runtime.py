@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from deployer.config import Deployment, ToolchainSection
+from deployer.config import Deployment, RuntimeSection
 from deployer.errors import ConfigError
 from toolchain_wrappers.runtime import Container, Host, Mount, Runtime, host_owner
 from toolchain_wrappers.sigmastar import run_docker
-from toolchain_wrappers.sigmastar.commands import Tree
 
 
-def runtime_of(section: ToolchainSection, deployment: Deployment, tree: Tree) -> Runtime:
-    """The host, or a container as deploy.yaml and the vendor's run_docker.sh describe it.
+def runtime_of(
+    section: RuntimeSection, deployment: Deployment, folders: Sequence[Path], *, key: str = "toolchain"
+) -> Runtime:
+    """The host, or a container as the section `key` of deploy.yaml and the vendor's run_docker.sh describe it.
 
-    Without any mount the tree's two folders are seen under their own paths. Raises ConfigError for a container
+    Of `folders` those that no mount holds are seen under their own paths. Raises ConfigError for a container
     without an image.
     """
     if section.runtime == "host":
         return Host()
-    image, mounts = section.image, [_mount(text, deployment) for text in section.mounts]
+    image, mounts = section.image, [_mount(text, deployment, key) for text in section.mounts]
     if section.docker_dir is not None:
         folder = deployment.resolve(section.docker_dir)
         script = folder / "run_docker.sh"
         if not script.is_file():
-            raise ConfigError(
-                f"no {script}", hint="toolchain.docker_dir is the folder that holds run_docker.sh"
-            )
+            raise ConfigError(f"no {script}", hint=f"{key}.docker_dir is the folder that holds run_docker.sh")
         said = run_docker.parse(script.read_bytes().decode("utf-8", "replace"), folder=folder)
         image = image or said.image
         mounts = mounts or list(said.mounts)
     if image is None and section.rootfs is None:
         raise ConfigError(
-            f"toolchain.runtime is {section.runtime}, but no image is named",
-            hint="set toolchain.image, or toolchain.docker_dir to the folder with the vendor's run_docker.sh",
+            f"{key}.runtime is {section.runtime}, but no image is named",
+            hint=f"set {key}.image, or {key}.docker_dir to the folder with the vendor's run_docker.sh",
         )
     state = deployment.state_dir.resolve()
     seen = [mount.host.resolve() for mount in mounts]
-    for needed in (tree.models_dir.resolve(), tree.tools_dir.resolve(), state):
+    for needed in (*(folder.resolve() for folder in folders), state):
         if not any(needed.is_relative_to(host) for host in seen):
             mounts.append(Mount(host=needed, inside=PurePosixPath(needed.as_posix())))
     state.mkdir(parents=True, exist_ok=True)
@@ -57,9 +57,9 @@ def _owner(engine: str) -> str | None:
     return None if os.getuid() == 0 or engine == "podman" else host_owner()
 
 
-def _mount(text: str, deployment: Deployment) -> Mount:
+def _mount(text: str, deployment: Deployment, key: str) -> Mount:
     host, _, rest = text.partition(":")
     inside, _, mode = rest.partition(":")
     if not host or not inside.startswith("/") or mode not in ("", "ro", "rw"):
-        raise ConfigError(f"toolchain.mounts: {text!r}", hint="HOST:/INSIDE or HOST:/INSIDE:ro")
+        raise ConfigError(f"{key}.mounts: {text!r}", hint="HOST:/INSIDE or HOST:/INSIDE:ro")
     return Mount(host=deployment.resolve(Path(host)), inside=PurePosixPath(inside), read_only=mode == "ro")
