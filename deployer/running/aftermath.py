@@ -1,0 +1,160 @@
+"""What is asked of a board once a program gave no result: does it answer, did it reboot, what does its kernel say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from deployer.board.base import Board
+from deployer.board.stop import FAMILY
+from deployer.errors import BoardUnreachable
+from deployer.logs import messages
+from deployer.running.guard import Start
+
+TIMEOUT_S = 15.0
+KEPT_LINES = 200
+"""How many of the kernel's newest lines are kept."""
+
+_EARLIER_S = 0.1
+"""The kernel stamps its log by a clock that may be this much behind its uptime."""
+
+ASK = (
+    FAMILY
+    + r"""
+p=$1
+spare=
+exec 2>/dev/null
+boot=
+read -r boot </proc/sys/kernel/random/boot_id
+echo "@boot ${boot:--}"
+family
+read -r me x </proc/self/stat
+for q in $list; do
+    [ "$q" = "$me" ] && continue
+    line=
+    read -r line <"/proc/$q/stat" || continue
+    echo "@left $line"
+done
+echo @kernel
+dmesg
+echo @end
+"""
+)
+"""`sh -c ASK sh PID`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A process of the program that is still there."""
+
+    pid: int
+    name: str
+    state: str  # the letter of /proc/PID/stat; D: it waits in the kernel and no signal reaches it
+
+    @property
+    def stuck(self) -> bool:
+        """Whether nothing but the kernel can end it."""
+        return self.state == "D"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aftermath:
+    """The board after a failed run. None where it does not say.
+
+    `answers`: it ran another command. `kernel`: the lines of its log since the program began, oldest first; empty
+    after a reboot, which clears it.
+    """
+
+    answers: bool
+    rebooted: bool | None = None
+    kernel: tuple[str, ...] | None = None
+    left: tuple[Left, ...] = ()
+
+    @property
+    def stuck(self) -> tuple[Left, ...]:
+        """Processes that cannot be ended."""
+        return tuple(left for left in self.left if left.stuck)
+
+    def in_words(self) -> str:
+        """What there is to add to the failure's message; empty for a healthy board with nothing to say."""
+        if not self.answers:
+            return "the board does not answer any more"
+        words = ["the board rebooted meanwhile"] if self.rebooted else []
+        words += [f"{left.name} (process {left.pid}) hangs in the kernel" for left in self.stuck]
+        said = messages.find_kernel("\n".join(self.kernel or ()))
+        return "; ".join([*words, f"the kernel said: {said}"] if said else words)
+
+    @property
+    def hint(self) -> str:
+        """The cure, where the board itself needs one."""
+        if not self.answers:
+            return "cut its power and switch it on again, if it stays silent"
+        if self.stuck:
+            return "no signal reaches a process in the kernel: cut the board's power and switch it on again"
+        said = messages.find_kernel("\n".join(self.kernel or ()))
+        return said.hint if said else ""
+
+
+def ask(board: Board, start: Start | None) -> Aftermath:
+    """One command to a board that gave no result."""
+    try:
+        done = board.script(ASK, str(start.pid if start else 0), timeout_s=TIMEOUT_S)
+    except BoardUnreachable:
+        return Aftermath(answers=False)
+    if done.timed_out or b"@boot" not in done.stdout:
+        return Aftermath(answers=False)
+    return read(done.stdout, start)
+
+
+def read(answer: bytes, start: Start | None) -> Aftermath:
+    """The answer to ASK -> what it means, held against how things stood when the program began."""
+    head, _, log = answer.decode("utf-8", "replace").replace("\r\n", "\n").partition("@kernel\n")
+    found = re.search(r"^@boot (\S+)$", head, re.MULTILINE)
+    boot_id = found[1] if found and found[1] != "-" else None
+    known = start is not None and start.boot_id is not None and boot_id is not None
+    rebooted = boot_id != start.boot_id if known and start is not None else None
+    lines = log.partition("@end\n")[0].splitlines()
+    return Aftermath(
+        answers=True,
+        rebooted=rebooted,
+        kernel=() if rebooted else _since(lines, start),
+        left=() if rebooted else tuple(_left(head)),
+    )
+
+
+def reconnect(board: Board) -> bool:
+    """Connect once more over a lost connection; whether the board let us in."""
+    board.__exit__(None, None, None)
+    try:
+        board.__enter__()
+    except BoardUnreachable:
+        return False
+    return True
+
+
+def _left(head: str) -> list[Left]:
+    found = re.finditer(r"^@left (\d+) \((.*)\) (\w) ", head, re.MULTILINE)
+    return [Left(pid=int(m[1]), name=m[2], state=m[3]) for m in found if m[3] not in "ZX"]
+
+
+def _since(lines: list[str], start: Start | None) -> tuple[str, ...] | None:
+    """The log's newer part: by count where lines have no times, else by the time they carry."""
+    if start is None or not lines:
+        return None
+    if start.kernel_lines is not None:
+        fresh = lines[start.kernel_lines :] if len(lines) >= start.kernel_lines else lines
+    elif start.uptime_s is not None:
+        from_s = start.uptime_s - _EARLIER_S
+        times = [_time_s(line) for line in lines]
+        if all(time_s is None for time_s in times):
+            return None
+        first = next((i for i, t in enumerate(times) if t is not None and t >= from_s), len(lines))
+        fresh = lines[first:]
+    else:
+        return None
+    return tuple(fresh[-KEPT_LINES:])
+
+
+def _time_s(line: str) -> float | None:
+    found = re.match(r"(?:<\d+>)?\[ *(\d+\.\d+)\]", line)
+    return float(found[1]) if found else None
