@@ -11,6 +11,7 @@ import pytest
 
 from deployer.push import BoardFile
 from tests.boards import netns
+from tests.boards import rig as rigs
 from tests.boards.servers import (
     PASSWORD,
     PASSWORD_VARIABLE,
@@ -140,3 +141,39 @@ def make_file(tmp_path: Path) -> MakeFile:
         return BoardFile(source=source, name=PurePosixPath(name), executable=executable)
 
     return make
+
+
+class Rigs:
+    """Rigs that stand for the whole session, each built when it is first asked for."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._built: dict[str, rigs.Rig] = {}
+
+    def of(self, name: str) -> rigs.Rig:
+        """The rig with that kind of server. Skips where it cannot be."""
+        if name not in self._built:
+            _skip_for(rigs.missing(rigs.RIGS[name]))
+            folder = self._folder / name
+            folder.mkdir()
+            self._built[name] = self._stack.enter_context(rigs.built(folder, rigs.RIGS[name]))
+        return self._built[name]
+
+
+@pytest.fixture(scope="session")
+def all_rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rigs]:
+    """Every rig, kept for the whole session."""
+    with contextlib.ExitStack() as stack:
+        yield Rigs(tmp_path_factory.mktemp("rigs"), stack)
+
+
+@pytest.fixture(params=[*rigs.RIGS])
+def rig(request: pytest.FixtureRequest, all_rigs: Rigs) -> Iterator[rigs.Rig]:
+    """A healthy board behind a healthy wire, with nothing on it; whatever a test breaks is mended after it."""
+    found = all_rigs.of(request.param)
+    yield found
+    found.heal()
+    found.frame.off()
+    found.clear()
+    found.reboot()

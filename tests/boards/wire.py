@@ -80,6 +80,7 @@ class Wire:
         self.delay_s = 0.0
         self.rate_bytes_per_s: float | None = None
         self.stalled = False
+        self.hold_after_bytes: int | None = None  # to the board; then the wire stalls
         self.to_board = Way()
         self.from_board = Way()
 
@@ -97,6 +98,7 @@ class Wire:
     def heal(self) -> None:
         """A good wire again; connections that are open stay so."""
         self.delay_s, self.rate_bytes_per_s, self.stalled = 0.0, None, False
+        self.hold_after_bytes = None
         self.to_board.reset()
         self.from_board.reset()
 
@@ -161,6 +163,8 @@ class Wire:
                 _shut(pump)
             return
         data, pump.cut = pump.way.take(data)
+        if self.hold_after_bytes is not None and self.to_board.passed_bytes >= self.hold_after_bytes:
+            self.hold_after_bytes, self.stalled = None, True
         now = time.monotonic()
         if self.rate_bytes_per_s is not None:
             pump.free_at = max(pump.free_at, now) + len(data) / self.rate_bytes_per_s

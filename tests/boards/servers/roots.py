@@ -87,6 +87,18 @@ def dropbear_key(path: Path) -> None:
     subprocess.run([_program("dropbearkey"), "-t", "ed25519", "-f", path], capture_output=True, check=True)
 
 
+def new_host_key(path: Path, server: str) -> None:
+    """Another host key in place of the one at `path`."""
+    fresh = path.with_name("fresh_key")
+    if server == "dropbear":
+        dropbear_key(fresh)
+    else:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", fresh], check=True)
+    path.write_bytes(fresh.read_bytes())
+    for made in (fresh, fresh.with_name("fresh_key.pub")):
+        made.unlink(missing_ok=True)
+
+
 def _folders(root: Path, without: tuple[str, ...] = ()) -> None:
     root.mkdir(parents=True)
     root.chmod(0o755)

@@ -1,0 +1,109 @@
+"""A board or an operator that dies in mid-push: a whole release stays, and the next push completes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from tests.boards.rig import Rig, content
+
+STAGES = [0.0, 0.4, 0.95]
+
+
+def _before(rig: Rig, folder: Path) -> dict[str, bytes]:
+    rig.pushed(rig.release(folder))
+    return rig.place.content()
+
+
+@pytest.mark.parametrize("at", STAGES)
+def test_a_killed_session_is_a_lost_connection(rig: Rig, at: float, tmp_path: Path) -> None:
+    """The server's process for this connection dies: exit 4 with address and cure, the old release stays."""
+    old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
+    job = rig.held_push(files, at)
+    assert rig.frame.kill(sessions=True)
+    rig.wire.stalled = False
+    outcome = job.wait()
+
+    assert (outcome.exit_code, rig.place.content()) == (4, old), outcome
+    assert f"{rig.config.address}: the connection was lost" in outcome.message and outcome.hint
+    rig.pushed(files)
+
+
+def test_a_dead_server_is_told_and_a_new_one_serves_on(rig: Rig, tmp_path: Path) -> None:
+    """After its server has died a board refuses connections in words; with a new one the push completes."""
+    old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
+    job = rig.held_push(files, 0.4)
+    rig.frame.off()
+    rig.wire.stalled = False
+    lost, refused = job.wait(), rig.client.push(rig.place.config, files)
+
+    assert (lost.exit_code, refused.exit_code, rig.place.content()) == (4, 4, old)
+    assert f"{rig.place.config.address}: connection refused" == refused.message and "sshd" in refused.hint
+    rig.reboot()
+    rig.pushed(files)
+
+
+@pytest.mark.parametrize("at", STAGES)
+def test_a_reboot_in_mid_push_keeps_the_old_release(rig: Rig, at: float, tmp_path: Path) -> None:
+    """All processes die at once and /tmp is empty afterwards: exit 4, the old release, no lock in the way."""
+    old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
+    job = rig.held_push(files, at)
+    rig.reboot()
+    rig.wire.stalled = False
+    outcome = job.wait()
+
+    assert (outcome.exit_code, rig.place.content()) == (4, old), outcome
+    assert f"{rig.config.address}: the connection was lost" in outcome.message and "reboot" in outcome.hint
+    rig.pushed(files)
+
+
+def test_a_part_in_ram_that_a_reboot_took_is_sent_again(rig: Rig, tmp_path: Path) -> None:
+    """What `places:` puts below /tmp is gone after a reboot; the next push notices and sends just that."""
+    files = rig.release(tmp_path / "new")
+    config = rig.config.model_copy(update={"places": {"models/*": PurePosixPath("/tmp/deploy")}})
+    assert rig.client.push(config, files).exit_code == 0
+    assert rig.place.content() == content(files)
+    rig.reboot()
+    assert "models/eat.img" not in rig.place.content()
+    outcome = rig.client.push(config, files)
+
+    assert (outcome.exit_code, outcome.sent, rig.place.content()) == (0, 1, content(files)), outcome
+
+
+@pytest.mark.parametrize("at", STAGES)
+def test_a_killed_operator_leaves_no_lock_in_the_way(rig: Rig, at: float, tmp_path: Path) -> None:
+    """`deploy` itself is killed: the old release stays, and the next one takes the dead lock over, saying so."""
+    old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
+    job = rig.held_push(files, at)
+    job.kill()
+    killed = job.wait()
+    rig.wire.stalled = False
+
+    assert (killed.exit_code, rig.place.content()) == (-9, old)
+    rig.pushed(files)
+
+
+@pytest.mark.parametrize("at", STAGES)
+def test_an_interrupt_ends_in_order(rig: Rig, at: float, tmp_path: Path) -> None:
+    """Ctrl-C: exit 130, the old release stays, the next push completes."""
+    old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
+    job = rig.held_push(files, at)
+    job.interrupt()
+    rig.wire.stalled = False
+    outcome = job.wait()
+
+    assert (outcome.exit_code, rig.place.content()) == (130, old), outcome
+    rig.pushed(files)
+
+
+def test_no_process_and_no_connection_is_left(rig: Rig, tmp_path: Path) -> None:
+    """After a push the board runs what it ran before."""
+    before = sorted(rig.frame.processes().values())
+    rig.pushed(rig.release(tmp_path / "new"))
+    deadline = 200
+    while sorted(rig.frame.processes().values()) != before and deadline:
+        deadline -= 1
+        os.sched_yield()
+    assert sorted(rig.frame.processes().values()) == before
