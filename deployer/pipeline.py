@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from board_runner.errors import UsageError
 from deployer import __version__, artifacts, program, records
 from deployer import bench as bench_step
+from deployer import build as build_step
 from deployer import convert as convert_step
 from deployer import export as export_step
 from deployer import push as push_step
@@ -18,6 +19,7 @@ from deployer.artifacts import Artifacts
 from deployer.board.base import Board, BoardFacts
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
+from deployer.building import configured
 from deployer.comparison import board_stage, compare_sim, references
 from deployer.comparison.board_stage import Simulator
 from deployer.comparison.compare import StageOutputs
@@ -154,7 +156,9 @@ def board_files(project: Project, *, emit: Emit = ignore) -> list[BoardFile]:
 
 
 def built_program(project: Project, *, emit: Emit = ignore) -> Path:
-    """The configured board program, or our own Python one, built now when it is not there."""
+    """The configured board program, the one of the SDK, or our own Python one, built now when it is not there."""
+    if configured.is_wanted(project):
+        return build_step.build(configured.jobs(project)[0], emit=emit).path
     path = project.program_path
     if project.deployment.settings.program is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -239,9 +243,12 @@ def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *
     settings = project.deployment.settings
     needed = [file for file in board_files(project, emit=emit) if file.source not in project.clips]
     placed = project.program_on(config)
-    simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=settings.program is None)
+    own = len(configured.jobs(project)) > 1 if configured.is_wanted(project) else settings.program is None
+    simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=own)
     if simulator is not None and simulator.own:
-        needed.append(BoardFile(source=_own_simulator(project), name=board_stage.OWN, executable=True))
+        needed.append(
+            BoardFile(source=_own_simulator(project, emit=emit), name=board_stage.OWN, executable=True)
+        )
     with SshBoard(config) as board:
         push_to(board, project, config, needed, emit=emit)
         why_not = board_stage.missing(board, simulator)
@@ -271,7 +278,9 @@ def _board_tensors(
     return board_stage.collect(answers, total=len(clips), where=where, emit=emit)
 
 
-def _own_simulator(project: Project) -> Path:
+def _own_simulator(project: Project, *, emit: Emit) -> Path:
+    if configured.is_wanted(project):
+        return build_step.build(configured.jobs(project)[1], emit=emit).path
     path = project.deployment.state_dir / "program" / board_stage.OWN.name
     path.parent.mkdir(parents=True, exist_ok=True)
     return program.build_python_program(path, program.SIMULATOR)

@@ -19,6 +19,7 @@ COMMANDS = {
     "export": "Make eat.onnx and eat_sim.onnx from a trained checkpoint.",
     "prepare": "Turn any audio into the exact wavs that the board program reads.",
     "convert": "Turn the ONNX model into eat_float.sim, eat_fixed.sim and eat.img.",
+    "build": "Build the board program with the vendor's SDK.",
     "push": "Copy the program, the model and the wavs to the board.",
     "run": "Run one clip on the board and show what it says.",
     "bench": "Run every clip on the board several times and time it.",
@@ -28,6 +29,7 @@ COMMANDS = {
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
     "board": "List, ask, forget or simulate boards.",
     "toolchain": "Make a stand-in of the vendor's tools.",
+    "sdk": "Make a stand-in of the vendor's board SDK.",
     "doctor": "Say what works on this machine, and what helps where something does not.",
 }
 
