@@ -157,7 +157,7 @@ def _check_choice(job: BuildJob, chosen: Chosen | None) -> None:
     if (difference := defconfig.contradicts(chosen, wanted)) is not None:
         raise ToolchainError(
             f"the SDK is configured for another board than {job.defconfig}: {difference} in {chosen.files[0]}",
-            hint=f"in {job.tree.project}, `make {job.defconfig}`; that decides for all of the SDK, so do it yourself",
+            hint=f"in {job.tree.project}, `make {job.defconfig}`; deploy leaves that to you, for it is for all",
         )
 
 
