@@ -16,6 +16,7 @@ The whole tree, one exit code a class (`docs/errors.md` has the operator's view)
       TransferError        6   files did not reach the board whole                  (deployer.errors)
         NoSpace            6   the board has not enough room                        (deployer.errors)
       BoardBusy            7   another deploy is at work on the board               (deployer.errors)
+      HookFailed           8   a `before:` or `after:` command of a board failed    (deployer.errors)
 """
 
 

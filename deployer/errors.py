@@ -1,6 +1,13 @@
 """The host's errors; the whole tree is drawn in `board_runner.errors`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from board_runner.errors import DeployError, UsageError
+
+if TYPE_CHECKING:
+    from deployer.running.aftermath import Aftermath
 
 INTERRUPTED = 130
 BUG = 70
@@ -31,9 +38,13 @@ class LoginRefused(BoardUnreachable):
 
 
 class ProgramFailed(DeployError):
-    """The board program ended, or was ended, without a result line."""
+    """The board program ended, or was ended, without a result line; `aftermath` tells of the board after it."""
 
     exit_code = 5
+
+    def __init__(self, message: str, *, hint: str = "", aftermath: Aftermath | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.aftermath = aftermath
 
 
 class TransferError(DeployError):
@@ -50,3 +61,9 @@ class BoardBusy(DeployError):
     """Another deploy is at work on the board."""
 
     exit_code = 7
+
+
+class HookFailed(DeployError):
+    """A `before:` or `after:` command of the board failed."""
+
+    exit_code = 8

@@ -91,7 +91,12 @@ class Board(Protocol):
         ...
 
     def script(
-        self, text: str, *args: str, timeout_s: float, stdin: Iterable[bytes] | None = None
+        self,
+        text: str,
+        *args: str,
+        timeout_s: float,
+        stdin: Iterable[bytes] | None = None,
+        on_output: OnOutput | None = None,
     ) -> Completed:
         """Run a fixed shell text; what varies are its arguments, so no name can become code."""
         ...
