@@ -75,7 +75,8 @@ def run_fleet(
         interrupted = True
         with contextlib.suppress(KeyboardInterrupt):
             run.interrupt()
-    except BaseException:  # of the sink, such as a closed pipe
+    except BaseException:  # of the sink, such as a closed pipe: it is not asked again
+        run.unwatch()
         run.interrupt()
         raise
     return FleetResult(outcomes=[run.outcome(board) for board in boards], interrupted=interrupted)
@@ -122,6 +123,10 @@ class _Run(Generic[T]):
                 self._begin(waiting.popleft())
             if self._running:
                 self._take()
+
+    def unwatch(self) -> None:
+        """Tell nobody any more."""
+        self._emit = unwatched
 
     def interrupt(self) -> None:
         """Interrupt every thread at its board, and wait a while for it to end there."""
