@@ -10,8 +10,13 @@ struct sgs_failure {
 };
 
 /* Set the message, which is cut where it is too long, and give false. As macros: the compiler sees the false. */
-#define sgs_fail(failure, ...) (sgs_fail_message(failure, "", __VA_ARGS__), false)
-#define sgs_fail_hint(failure, hint, ...) (sgs_fail_message(failure, hint, __VA_ARGS__), false)
+#define sgs_fail(failure, ...) (sgs_fail_message(failure, "", __VA_ARGS__), sgs_false())
+#define sgs_fail_hint(failure, hint, ...) (sgs_fail_message(failure, hint, __VA_ARGS__), sgs_false())
+
+static inline bool sgs_false(void)
+{
+    return false;
+}
 
 void sgs_fail_message(struct sgs_failure *failure, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
