@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from deployer.board.base import Board, Completed
-from deployer.errors import ProgramFailed
+from deployer.errors import DeployError, ProgramFailed
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput
+from deployer.running import aftermath, guard
+from deployer.running.aftermath import Aftermath
 
 KEPT_BYTES = 400
 """How much of a failed program's last words an error message repeats."""
@@ -45,17 +47,55 @@ class Result:
 def run_clip(
     board: Board, program: Program, clip: str, *, on_line: Callable[[str], None] | None = None
 ) -> Result:
-    """Run one clip. Raises ProgramFailed with the program's own words when no result came."""
-    completed = board.run(
-        program.argv(clip),
-        timeout_s=program.timeout_s,
-        cwd=program.directory,
-        env=program.env,
-    )
+    """Run one clip, in one command where all goes well.
+
+    Raises ProgramFailed when no result came, with the program's own words and what the board is like after it;
+    RunLost (a BoardUnreachable) when the connection went meanwhile and the board does not tell why.
+    """
+    try:
+        ran = guard.run(
+            board, program.argv(clip), timeout_s=program.timeout_s, cwd=program.directory, env=program.env
+        )
+    except guard.RunLost as e:
+        raise _lost(board, program, clip, e) from e
+    completed = ran.completed
     if on_line:
         for line in (completed.stdout + completed.stderr).decode("utf-8", "replace").splitlines():
             on_line(line)
-    return judge(completed, program, clip)
+    try:
+        return judge(completed, program, clip)
+    except ProgramFailed as e:
+        raise explained(e, aftermath.ask(board, ran.start)) from None
+
+
+def explained(failure: ProgramFailed, after: Aftermath) -> ProgramFailed:
+    """The failure with what the board is like after it. A cure that the board needs goes before the program's."""
+    words = after.in_words()
+    sick = not after.answers or bool(after.stuck)
+    return ProgramFailed(
+        f"{failure}; {words}" if words else str(failure),
+        hint=(after.hint or failure.hint) if sick else (failure.hint or after.hint),
+        aftermath=after,
+    )
+
+
+def _lost(board: Board, program: Program, clip: str, lost: guard.RunLost) -> DeployError:
+    """Ask once more over a new connection what has become of the board."""
+    while_running = f"while {program.name} ran on {clip}"
+    if not aftermath.reconnect(board):
+        return guard.RunLost(
+            f"{lost}, {while_running}; the board does not answer a new connection either",
+            hint="did it lose power or network, or does it reboot? `deploy board probe` tells when it is back",
+            start=lost.start,
+        )
+    after = aftermath.ask(board, lost.start)
+    if not after.rebooted:
+        return guard.RunLost(f"{lost}, {while_running}; the board is there", hint=lost.hint, start=lost.start)
+    return ProgramFailed(
+        f"the board rebooted {while_running}; what its kernel said before is lost",
+        hint="a program that takes the board down does so again: watch its serial console during the next run",
+        aftermath=after,
+    )
 
 
 def judge(completed: Completed, program: Program, clip: str) -> Result:

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from deployer.board.base import Board, Completed
+from deployer.board.base import Board, Completed, OnOutput
 from deployer.board.stop import FAMILY, GRACE_S
+from deployer.errors import BoardUnreachable
 
 SPARE_S = 10
 """The board's own deadline comes so much later than the host's, which stops its programs itself while it can."""
@@ -82,6 +83,14 @@ class Guarded:
     start: Start | None
 
 
+class RunLost(BoardUnreachable):
+    """The connection went while a program ran; `start` is what was known by then."""
+
+    def __init__(self, message: str, *, hint: str = "", start: Start | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.start = start
+
+
 def run(
     board: Board,
     argv: Sequence[str],
@@ -89,35 +98,65 @@ def run(
     timeout_s: float,
     cwd: PurePosixPath,
     env: Mapping[str, str] | None = None,
+    on_output: OnOutput | None = None,
     spare_s: float = SPARE_S,
 ) -> Guarded:
-    """Run one program in `cwd` with nothing to read. Raises BoardUnreachable."""
-    token = f"@guard-{secrets.token_hex(6)}"
-    words = [token, str(math.ceil(timeout_s + spare_s)), str(GRACE_S), str(cwd)]
+    """Run one program in `cwd` with nothing to read. Raises RunLost."""
+    mark = Mark(on_output)
+    words = [mark.token, str(math.ceil(timeout_s + spare_s)), str(GRACE_S), str(cwd)]
     words += [f"{name}={value}" for name, value in (env or {}).items()]
     over = threading.Event()
     try:
-        completed = board.script(GUARD, *words, "--", *argv, timeout_s=timeout_s, stdin=_silence(over))
+        completed = board.script(
+            GUARD, *words, "--", *argv, timeout_s=timeout_s, stdin=_silence(over), on_output=mark.take
+        )
+    except BoardUnreachable as e:
+        raise RunLost(str(e), hint=e.hint, start=mark.start) from e
     finally:
         over.set()
-    return take(completed, token)
+    stderr = mark.removed(completed.stderr)
+    return Guarded(completed=replace(completed, stderr=stderr), start=mark.start)
 
 
-def take(completed: Completed, token: str) -> Guarded:
-    """Part what the guard has said of the start from what the program has."""
-    pattern = rb"%s (\d+) (\S+) (\S+) (\S+)\n" % re.escape(token.encode())
-    found = re.search(pattern, completed.stderr)
-    if found is None:
-        return Guarded(completed=completed, start=None)
-    pid, boot_id, uptime, lines = (word.decode("ascii", "replace") for word in found.groups())
-    rest = completed.stderr[: found.start()] + completed.stderr[found.end() :]
-    start = Start(
+class Mark:
+    """The line on stderr in which the guard tells how things stand; taken out of what the caller sees."""
+
+    _PATIENCE_BYTES = 8192
+
+    def __init__(self, on_output: OnOutput | None = None) -> None:
+        self.token = f"@guard-{secrets.token_hex(6)}"
+        self.start: Start | None = None
+        self._line = re.compile(rb"%s (\d+) (\S+) (\S+) (\S+)\n" % self.token.encode())
+        self._held = b""
+        self._passing = False
+        self._on_output = on_output
+
+    def take(self, stream: str, data: bytes) -> None:
+        """Output as it comes; stderr waits until the line has, or can no longer be expected."""
+        if stream == "stderr" and not self._passing:
+            self._held += data
+            found = self._line.search(self._held)
+            if found is None and len(self._held) < self._PATIENCE_BYTES:
+                return
+            self._passing = True
+            if found is not None:
+                self.start = _start(*(word.decode("ascii", "replace") for word in found.groups()))
+            data = self.removed(self._held)
+        if self._on_output is not None and data:
+            self._on_output(stream, data)
+
+    def removed(self, stderr: bytes) -> bytes:
+        """`stderr` without the line."""
+        return self._line.sub(b"", stderr, count=1)
+
+
+def _start(pid: str, boot_id: str, uptime: str, lines: str) -> Start:
+    return Start(
         pid=int(pid),
         boot_id=None if boot_id == "-" else boot_id,
         uptime_s=float(uptime) if re.fullmatch(r"\d+(\.\d+)?", uptime) else None,
         kernel_lines=int(lines) if lines.isdigit() else None,
     )
-    return Guarded(completed=replace(completed, stderr=rest), start=start)
 
 
 def _silence(over: threading.Event) -> Iterator[bytes]:
