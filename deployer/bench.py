@@ -17,7 +17,7 @@ STEP = "bench"
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a bench saw; `cut_short` is the loss of connection or the interrupt that ended it early."""
+    """What a bench saw; `cut_short` is what ended it early: lost connection, interrupt, a board that hangs."""
 
     samples: tuple[Sample, ...]
     failures: tuple[Failure, ...]
@@ -37,9 +37,12 @@ def bench(board: Board, program: Program, clips: Sequence[str], *, runs: int, em
     try:
         for run in range(1, runs + 1):
             for clip in clips:
-                seen.append(_measure(board, program, clip, run=run, emit=emit))
+                measured, sick = _measure(board, program, clip, run=run, emit=emit)
+                seen.append(measured)
+                if sick is not None:
+                    raise sick
                 emit(Advanced(step=STEP, done=len(seen), total=total, note=clip))
-    except (BoardUnreachable, KeyboardInterrupt) as e:
+    except (BoardUnreachable, ProgramFailed, KeyboardInterrupt) as e:
         cut_short = e
     samples = tuple(item for item in seen if isinstance(item, Sample))
     failures = tuple(item for item in seen if isinstance(item, Failure))
@@ -51,15 +54,34 @@ def bench(board: Board, program: Program, clips: Sequence[str], *, runs: int, em
     return Measured(samples=samples, failures=failures, cut_short=cut_short)
 
 
-def _measure(board: Board, program: Program, clip: str, *, run: int, emit: Emit) -> Sample | Failure:
+def _measure(
+    board: Board, program: Program, clip: str, *, run: int, emit: Emit
+) -> tuple[Sample | Failure, ProgramFailed | None]:
+    """One run; and its failure, where the board after it is such that no other can be tried."""
     try:
         result = run_clip(board, program, clip)
     except ProgramFailed as e:
         emit(Warned(step=STEP, message=f"{clip}, run {run}: {e}"))
-        return Failure(clip=clip, run=run, reason=str(e))
+        return failure_of(e, clip=clip, run=run), e if e.aftermath and e.aftermath.sick else None
     for warning in result.warnings:
         emit(Warned(step=STEP, message=f"{clip}, run {run}: {warning}"))
-    return sample_of(result, clip=clip, run=run)
+    return sample_of(result, clip=clip, run=run), None
+
+
+def failure_of(error: ProgramFailed, *, clip: str, run: int) -> Failure:
+    """A failure as the record keeps it, with the board after it."""
+    after = error.aftermath
+    if after is None:
+        return Failure(clip=clip, run=run, reason=str(error))
+    return Failure(
+        clip=clip,
+        run=run,
+        reason=str(error),
+        board_answers=after.answers,
+        board_rebooted=after.rebooted,
+        kernel=after.kernel,
+        left=tuple(f"{left.pid} {left.name} {left.state}" for left in after.left),
+    )
 
 
 def sample_of(result: Result, *, clip: str, run: int) -> Sample:

@@ -39,12 +39,19 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """One start of the board program that gave no result."""
+    """One start of the board program that gave no result, and the board after it (None: it did not say).
+
+    `kernel` holds the kernel's lines since the program began, `left` the program's processes that did not end.
+    """
 
     clip: str
     run: int
     reason: str
     exit_status: int | None = None
+    board_answers: bool | None = None
+    board_rebooted: bool | None = None
+    kernel: tuple[str, ...] | None = None
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from board_runner.errors import DeployError
 from deployer.board.base import Board, Completed
-from deployer.errors import DeployError, ProgramFailed
+from deployer.errors import ProgramFailed
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput
 from deployer.running import aftermath, guard
@@ -71,10 +72,9 @@ def run_clip(
 def explained(failure: ProgramFailed, after: Aftermath) -> ProgramFailed:
     """The failure with what the board is like after it. A cure that the board needs goes before the program's."""
     words = after.in_words()
-    sick = not after.answers or bool(after.stuck)
     return ProgramFailed(
         f"{failure}; {words}" if words else str(failure),
-        hint=(after.hint or failure.hint) if sick else (failure.hint or after.hint),
+        hint=(after.hint or failure.hint) if after.sick else (failure.hint or after.hint),
         aftermath=after,
     )
 

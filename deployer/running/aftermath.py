@@ -1,4 +1,4 @@
-"""What is asked of a board once a program gave no result: does it answer, did it reboot, what does its kernel say."""
+"""What is asked of a board once a program gave no result: does it answer, has it rebooted, what says its kernel."""
 
 from __future__ import annotations
 
@@ -83,6 +83,11 @@ class Aftermath:
         words += [f"{left.name} (process {left.pid}) hangs in the kernel" for left in self.stuck]
         said = messages.find_kernel("\n".join(self.kernel or ()))
         return "; ".join([*words, f"the kernel said: {said}"] if said else words)
+
+    @property
+    def sick(self) -> bool:
+        """Whether the next run would fail as well."""
+        return not self.answers or bool(self.stuck)
 
     @property
     def hint(self) -> str:
