@@ -98,20 +98,25 @@ class Packages:
         return folders
 
     def dependency(self, name: str) -> str:
-        """The first package that metapackage `name` stands for, as kernels have it.
+        """The package that metapackage `name` stands for, as kernels have it; asked once, then remembered."""
+        with self._locked():
+            if (known := self.known_dependency(name)) is not None:
+                return known
+            self._update()
+            said = self._apt("apt-cache", "show", "--no-all-versions", name, cwd=self.folder)
+            found = re.search(r"^Depends: ([^ ,]+)", said, flags=re.MULTILINE)
+            if found is None:
+                raise EmulatorError(f"package {name} ({self.arch}) depends on nothing")
+            self._note(name).write_text(found[1])
+        return found[1]
 
-        Remembered once asked, so that a filled cache needs no mirror.
-        """
-        note = self.folder / f"{name}.stands-for"
-        if not note.is_file():
-            with self._locked():
-                self._update()
-                said = self._apt("apt-cache", "show", "--no-all-versions", name, cwd=self.folder)
-                found = re.search(r"^Depends: ([^ ,]+)", said, flags=re.MULTILINE)
-                if found is None:
-                    raise EmulatorError(f"package {name} ({self.arch}) depends on nothing")
-                note.write_text(found[1])
-        return note.read_text()
+    def known_dependency(self, name: str) -> str | None:
+        """What `dependency` remembers."""
+        note = self._note(name)
+        return note.read_text() if note.is_file() else None
+
+    def _note(self, name: str) -> Path:
+        return self.folder / f"{name}.stands-for"
 
     def _kept(self, name: str) -> Path | None:
         return next(iter(sorted((self.folder / "debs").glob(f"{name}_*.deb"))), None)
