@@ -33,6 +33,8 @@ from deployer.events import Advanced, Emit, Finished, Skipped, Started, ignore
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord
+from deployer.release import keeping
+from deployer.release.keeping import Collected, RolledBack, Status
 
 
 def push(
@@ -41,12 +43,31 @@ def push(
     *,
     files: list[BoardFile] | None = None,
     dry_run: bool = False,
+    replace: bool = False,
     emit: Emit = ignore,
 ) -> PushReport:
     """Put program, model and wavs on the board; `files` are `board_files`, made once for many boards."""
     files = board_files(project, emit=emit) if files is None else files
     with SshBoard(config) as board:
-        return push_to(board, project, config, files, dry_run=dry_run, emit=emit)
+        return push_to(board, project, config, files, dry_run=dry_run, replace=replace, emit=emit)
+
+
+def status(config: BoardConfig) -> Status:
+    """What the board holds."""
+    with SshBoard(config) as board:
+        return keeping.status(board)
+
+
+def rollback(config: BoardConfig, *, dry_run: bool = False, emit: Emit = ignore) -> RolledBack:
+    """Go back to the release before the current one."""
+    with SshBoard(config) as board:
+        return keeping.rollback(board, dry_run=dry_run, emit=emit)
+
+
+def collect(config: BoardConfig, *, dry_run: bool = False, emit: Emit = ignore) -> Collected:
+    """Remove what nothing on the board needs."""
+    with SshBoard(config) as board:
+        return keeping.collect(board, dry_run=dry_run, emit=emit)
 
 
 def run(

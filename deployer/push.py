@@ -86,9 +86,7 @@ def push(
         emit(Finished(step=STEP, note=f"{note}; {fit.note}" if fit.note else note))
         return task.report(sending=sending, previous=there.current, started=started, dry_run=True)
     with lock.held(board, directory, "deploy push", emit=emit):
-        there = task.look()
-        sending = task.carry_out(there, replace=replace)
-    previous = task.previous_of(there)
+        sending, previous = task.carry_out(task.look(), replace=replace)
     return task.report(sending=sending, previous=previous, started=started, dry_run=False)
 
 
@@ -119,8 +117,8 @@ class _Task:
         sending = [e for e in unique if e.content not in stored | staged]
         return sending, space.fit(there, self.wanted, sending, keep=self.board.config.keep, replace=replace)
 
-    def carry_out(self, there: Inventory, *, replace: bool) -> list[Entry]:
-        """Send, verify, settle, switch, tidy up. Gives what travelled."""
+    def carry_out(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], str | None]:
+        """Send, verify, settle, switch, tidy up. Gives what travelled, and the release to go back to."""
         unique = list({e.content: e for e in self.wanted.entries}.values())
         stored, staged = contents.reusable(self.board, there, unique, self.sources)
         sending = [e for e in unique if e.content not in stored | staged]
@@ -130,9 +128,10 @@ class _Task:
         self._send(there, sending)
         settling = [e for e in unique if e.content not in stored]
         contents.settle(self.board, settling)
-        activate.activate(self.board, self.directory, self.wanted, previous=self.previous_of(there))
+        previous = self.previous_of(there)
+        activate.activate(self.board, self.directory, self.wanted, previous=previous)
         self._tidy(there)
-        return sending
+        return sending, previous
 
     def previous_of(self, there: Inventory) -> str | None:
         """The release to go back to after this push."""

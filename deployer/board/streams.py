@@ -118,7 +118,11 @@ def send(
     whole = [piece for piece in pieces if not piece.in_place]
     for piece in pieces:
         if piece.in_place:
-            args: list[PurePosixPath | int | str] = [piece.target, piece.offset_bytes // RESUMED_BLOCK_BYTES, piece.marker or ""]
+            args: list[PurePosixPath | int | str] = [
+                piece.target,
+                piece.offset_bytes // RESUMED_BLOCK_BYTES,
+                piece.marker or "",
+            ]
             _stream(remote, CONTINUE, args, piece.chunks(on_bytes), pieces=[piece], turn=turn)
     if method == "tar":
         for folder in sorted({piece.target.parent for piece in whole}):

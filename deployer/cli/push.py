@@ -15,23 +15,28 @@ from deployer.push import BoardFile, PushReport
 
 
 @click.command("push")
+@click.option("--replace", is_flag=True, help="Where two releases do not fit, let the present one go first.")
 @boards
 @dry_run
 @common
-def command(session: Session, asked: Asked, dry_run: bool) -> None:
+def command(session: Session, asked: Asked, dry_run: bool, replace: bool) -> None:
     """Copy the program, the model and the wavs to the board, or to many: only what differs, each file whole."""
-    push(session, Project(session.deployment), asked, dry_run=dry_run, command="push")
+    push(session, Project(session.deployment), asked, dry_run=dry_run, replace=replace, command="push")
 
 
-def push(session: Session, project: Project, asked: Asked, *, dry_run: bool, command: str) -> None:
+def push(
+    session: Session, project: Project, asked: Asked, *, dry_run: bool, command: str, replace: bool = False
+) -> None:
     """Push to one board or many; after a dry run say what would be sent (commands that push first use it too)."""
     if not asked.many:
-        push_one(session, project, asked.one(session), dry_run=dry_run)
+        push_one(session, project, asked.one(session), dry_run=dry_run, replace=replace)
         return
     files = prepared(session, project)
     work = fleet.Work(
         command=command,
-        job=lambda config, emit: pipeline.push(project, config, files=files, dry_run=dry_run, emit=emit),
+        job=lambda config, emit: pipeline.push(
+            project, config, files=files, dry_run=dry_run, replace=replace, emit=emit
+        ),
         columns=("would send" if dry_run else "sent", "unchanged", "MB"),
         row=lambda r: (str(len(r.sent)), str(len(r.unchanged)), f"{r.bytes / 1e6:.1f}"),
         data=asdict,
@@ -39,10 +44,12 @@ def push(session: Session, project: Project, asked: Asked, *, dry_run: bool, com
     fleet.over(session, asked, work)
 
 
-def push_one(session: Session, project: Project, config: BoardConfig, *, dry_run: bool) -> None:
+def push_one(
+    session: Session, project: Project, config: BoardConfig, *, dry_run: bool, replace: bool = False
+) -> None:
     """Push to one board, with bars for its steps."""
     with session.progress() as emit:
-        report = pipeline.push(project, config, dry_run=dry_run, emit=emit)
+        report = pipeline.push(project, config, dry_run=dry_run, replace=replace, emit=emit)
     show(session, report)
 
 
@@ -60,5 +67,10 @@ def show(session: Session, report: PushReport) -> None:
         for name in report.sent:
             click.echo(f"{verb} {name}")
         click.echo(f"{len(report.sent)} {verb}, {len(report.unchanged)} unchanged, in {report.directory}")
+        if report.sent:
+            back = (
+                f"to {report.previous}" if report.previous else "not possible: no release before it is kept"
+            )
+            click.echo(f"release {report.release}; rollback {back}")
 
     session.show(asdict(report), text)

@@ -45,6 +45,12 @@ case $(link lock) in "$2"*) rm -f lock ;; esac
 exit 0
 """
 
+READ = r"""
+cd -- "$1" 2>/dev/null || exit 0
+[ -L lock ] || exit 0
+readlink lock 2>/dev/null || ls -l lock | while IFS= read -r l; do echo "${l##* -> }"; done
+"""
+
 BREAK = 'cd -- "$1" 2>/dev/null && rm -f lock'
 
 
@@ -121,6 +127,12 @@ def held(board: Board, directory: PurePosixPath, purpose: str, *, emit: Emit) ->
         _OURS.discard(token)
         with contextlib.suppress(BoardUnreachable):
             board.script(RELEASE, str(directory), f"{words}|", timeout_s=_TIMEOUT_S)
+
+
+def read(board: Board, directory: PurePosixPath) -> Holder | None:
+    """Who holds the board; None when nobody does."""
+    done = board.script(READ, str(directory), timeout_s=_TIMEOUT_S)
+    return parse(done.stdout.decode("utf-8", "replace").strip())
 
 
 def break_lock(board: Board, directory: PurePosixPath) -> None:

@@ -1,0 +1,38 @@
+"""`deploy rollback`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from deployer import pipeline
+from deployer.cli import fleet
+from deployer.cli.options import Asked, Session, boards, common, dry_run
+from deployer.release.keeping import RolledBack
+
+
+@click.command("rollback")
+@boards
+@dry_run
+@common
+def command(session: Session, asked: Asked, dry_run: bool) -> None:
+    """Make the release before the current one current again, after checking that it is whole."""
+    if not asked.many:
+        with session.progress() as emit:
+            done = pipeline.rollback(asked.one(session), dry_run=dry_run, emit=emit)
+        session.show(asdict(done), lambda: click.echo(f"{done.board}: {_words(done)}"))
+        return
+    work = fleet.Work(
+        command="rollback",
+        job=lambda config, emit: pipeline.rollback(config, dry_run=dry_run, emit=emit),
+        columns=("step",),
+        row=lambda done: (_words(done),),
+        data=asdict,
+    )
+    fleet.over(session, asked, work)
+
+
+def _words(done: RolledBack) -> str:
+    verb = "would go" if done.dry_run else "went"
+    return f"{verb} back from {done.before} to {done.release}"
