@@ -69,6 +69,7 @@ class ToolchainSection(RuntimeSection):
     conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = "AUTO"
     tensor_arrays: tuple[str, ...] = ()
     ini: Path | None = None
+    cfg: Path | None = None
 
 
 class SdkSection(RuntimeSection):

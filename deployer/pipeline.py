@@ -140,6 +140,8 @@ def bench(
             "argv": " ".join(placed.argv("CLIP")),
             "directory": str(placed.directory),
             "chip": project.deployment.settings.chip,
+            "image_chip": str(project.image_facts.chip),
+            "image_input": str(project.image_facts.input),
         },
         samples=(),
         clip_seconds=project.clip_seconds,
@@ -203,9 +205,8 @@ def push_to(
     emit: Emit = ignore,
 ) -> PushReport:
     """Push over an open connection; a board proven to be of another chip is refused."""
-    # The chip of a ready-made image is what the configuration says it is.
-    ready = project.ready_image is not None
-    chip = project.deployment.settings.chip if ready else converted(project).chip
+    # Where nothing tells the chip of a ready-made image, it is what the configuration says it is.
+    chip = project.image_facts.chip.value or project.deployment.settings.chip
     return push_step.push(
         board, files, config.directory, chip=chip, dry_run=dry_run, replace=replace, emit=emit
     )

@@ -13,6 +13,8 @@ from board_runner.models.base import AudioModel
 from deployer import artifacts, labels, prepare, resources, yaml_source
 from deployer.board.config import BoardConfig
 from deployer.config import Deployment
+from deployer.conversion import image_facts
+from deployer.conversion.image_facts import ImageFacts
 from deployer.conversion.job import ConvertJob, Direct
 from deployer.conversion.runtime import runtime_of
 from deployer.errors import MissingArtifact
@@ -20,6 +22,7 @@ from deployer.run import Program
 from toolchain_wrappers import standin
 from toolchain_wrappers.sigmastar import profile
 from toolchain_wrappers.sigmastar.commands import Tree
+from toolchain_wrappers.sigmastar.profile import Profile
 from toolchain_wrappers.sigmastar.tools import Tools
 
 
@@ -136,6 +139,31 @@ class Project:
     def _store(self) -> Path:
         return self.deployment.state_dir / "artifacts"
 
+    @property
+    def has_vendor_tools(self) -> bool:
+        """Whether deploy.yaml names a tree, and not the built-in stand-in is used."""
+        section = self.deployment.settings.toolchain
+        return section.models_dir is not None and section.tools_dir is not None
+
+    @property
+    def image_facts(self) -> ImageFacts:
+        """For which chip the image that goes to the board is, and what it takes. Raises MissingArtifact."""
+        if self.ready_image is None:
+            return image_facts.of_converted(artifacts.load(self.artifacts_dir))
+        return self._ready_facts
+
+    @cached_property
+    def _ready_facts(self) -> ImageFacts:
+        """Asked for once: the vendor's tool may start a container for it."""
+        assert self.ready_image is not None
+        return image_facts.of_ready(
+            self.ready_image,
+            store=self._store,
+            known=self._profile,
+            tools=self.tools if self.has_vendor_tools else None,
+            chip=self.deployment.settings.chip,
+        )
+
     @cached_property
     def tree(self) -> Tree:
         """The vendor's two folders, or the stand-in, written anew where it is used."""
@@ -151,12 +179,18 @@ class Project:
         )
 
     @cached_property
+    def _profile(self) -> Profile:
+        changes = self.deployment.settings.toolchain.profile
+        whole = changes if self.has_vendor_tools else {**standin.PROFILE, **changes}
+        return profile.load(resources.configs_dir() / "toolchains", whole)
+
+    @cached_property
     def tools(self) -> Tools:
         """The tree, how it is driven, and where it runs. Raises ToolchainError for a wrong profile or runtime."""
         section = self.deployment.settings.toolchain
         return Tools(
             tree=self.tree,
-            profile=profile.load(resources.configs_dir() / "toolchains", section.profile),
+            profile=self._profile,
             runtime=runtime_of(section, self.deployment, (self.tree.models_dir, self.tree.tools_dir)),
         )
 
@@ -173,6 +207,7 @@ class Project:
             conv_format=section.conv_input_format,
             tensor_arrays=section.tensor_arrays,
             base_ini=self.deployment.resolve(section.ini) if section.ini is not None else None,
+            base_cfg=self.deployment.resolve(section.cfg) if section.cfg is not None else None,
             store=self._store,
             direct=direct,
             stall_timeout_s=section.stall_timeout_s,

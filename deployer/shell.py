@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +53,43 @@ def ask(argv: Sequence[str], *, timeout_s: float) -> Answer:
     return Answer(exit_status=ran.returncode, out=ran.stdout.strip(), reason=last)
 
 
+def start(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a program with a pipe for each of its streams, in a session of its own: it sees no Ctrl-C.
+
+    The caller ends and waits for it. Raises ToolchainError for one that cannot be started.
+    """
+    try:
+        return subprocess.Popen(
+            list(argv),
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as e:
+        raise ToolchainError(f"{argv[0]} cannot be started: {e.strerror}") from e
+
+
+def socket_of(argv: Sequence[str]) -> socket.socket:
+    """Start a program whose stdin and stdout are the other end of the socket returned; it ends with that.
+
+    Raises ToolchainError for one that cannot be started.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = subprocess.Popen(
+                list(argv), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError as e:
+            ours.close()
+            raise ToolchainError(f"{argv[0]} cannot be started: {e.strerror}") from e
+    threading.Thread(target=process.wait, daemon=True).start()  # nobody else does
+    return ours
+
+
 def stream(
     argv: Sequence[str],
     *,
@@ -61,12 +99,14 @@ def stream(
     idle_timeout_s: float,
     env: Mapping[str, str] | None = None,
     progressed: Callable[[str], bool] | None = None,
+    alive: Callable[[], bool] | None = None,
     stop: Sequence[Sequence[str]] = (),
 ) -> Ran:
     """Run a program, giving its lines as they come; a `\\r` ends a line too, so that a redrawn bar is seen.
 
     The log keeps every line once: of a redrawn one its last state. The whole process group is stopped on Ctrl-C,
-    on an error, and when nothing was printed for `idle_timeout_s`, or nothing that `progressed` calls news. The
+    on an error, and when nothing was printed for `idle_timeout_s`, or nothing that `progressed` calls news, unless
+    `alive` then says that it works in silence. The
     commands `stop` run then too, for what is not in the group, such as a container. Raises ToolchainError for a
     silent program and for one that cannot be started. The exit status is not judged.
     """
@@ -83,7 +123,7 @@ def stream(
     except OSError as e:
         raise ToolchainError(f"{argv[0]} cannot be started in {cwd}: {e.strerror}") from e
     with process, log.open("w", encoding="utf-8") as kept:
-        watch = _Watch(process, idle_timeout_s)
+        watch = _Watch(process, idle_timeout_s, alive)
 
         def take(line: str) -> None:
             if progressed is None or progressed(line):
@@ -112,9 +152,11 @@ def stream(
 class _Watch:
     """Ends a silent program from a timer thread; `heard` winds it up again."""
 
-    def __init__(self, process: subprocess.Popen[bytes], idle_timeout_s: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], idle_timeout_s: float, alive: Callable[[], bool] | None
+    ) -> None:
         self.fired = False
-        self._process, self._idle_timeout_s = process, idle_timeout_s
+        self._process, self._idle_timeout_s, self._alive = process, idle_timeout_s, alive
         self._timer: threading.Timer | None = None
         self.heard()
 
@@ -129,6 +171,9 @@ class _Watch:
             self._timer.cancel()
 
     def _fire(self) -> None:
+        if self._alive is not None and self._process.poll() is None and self._alive():
+            self.heard()
+            return
         self.fired = True
         _end(self._process)
 

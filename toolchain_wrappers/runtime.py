@@ -36,6 +36,15 @@ class Mount:
         return f"{self.host}:{self.inside}" + (":ro" if self.read_only else "")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A command that ends with 0 where a container can be started; else `fault` and `cure` say what is wrong."""
+
+    argv: list[str]
+    fault: str
+    cure: str
+
+
 class Runtime(Protocol):
     """How a command of the tools becomes one that this host can start."""
 
@@ -49,6 +58,10 @@ class Runtime(Protocol):
 
     def stop(self, name: str) -> list[list[str]]:
         """Commands that end a run called `name` and leave nothing behind."""
+        ...
+
+    def probe(self) -> Probe | None:
+        """What to ask before the first run; None where there is nothing to ask."""
         ...
 
 
@@ -67,6 +80,10 @@ class Host:
     def stop(self, name: str) -> list[list[str]]:
         """The process group is enough."""
         return []
+
+    def probe(self) -> Probe | None:
+        """The host is here."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +132,21 @@ class Container:
     def stop(self, name: str) -> list[list[str]]:
         """Killed and removed; a container that is gone already is no error."""
         return [self._engine("kill", name), self._engine("rm", "--force", name)]
+
+    def probe(self) -> Probe | None:
+        """Whether the engine answers and has the image: pulled from nowhere, for the vendor's is in no registry."""
+        if self.rootfs is not None:
+            return Probe(
+                argv=["test", "-d", str(self.rootfs)],
+                fault=f"there is no rootfs {self.rootfs}",
+                cure="correct toolchain.rootfs, or name toolchain.image",
+            )
+        return Probe(
+            argv=self._engine("image", "inspect", "--format", "{{.Id}}", self.image),
+            fault=f"{self.engine} cannot give the image {self.image}",
+            cure=f"unpack the release's sgs_docker_*.tar.xz and `{self.engine} load` it; "
+            f"`{self.engine} images` lists what there is, toolchain.image names another",
+        )
 
     def _engine(self, *words: str) -> list[str]:
         return [self.program or self.engine, *words]

@@ -125,12 +125,14 @@ def _simulate(
                 preprocess=script,
                 chip=simulation.artifacts.chip,
                 work=work,
+                stage=stage,
             ),
             step=stage,
             cwd=work,
             log=work / "simulator.log",
             stall_timeout_s=simulation.stall_timeout_s,
             emit=emit,
+            grows=work / tools.profile.folders.scratch,
         )
         dumped = len(list((work / tools.profile.folders.dumps).glob("*.txt")))
         if ran.exit_status != 0 or dumped != len(staged.files):

@@ -7,14 +7,13 @@ from pathlib import Path
 from deployer.conversion import tool_run
 from deployer.conversion.collect import collect
 from deployer.conversion.job import ConvertJob
-from deployer.conversion.tool_run import ToolRan
 from deployer.events import Emit
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import commands
 
 
-def convert(job: ConvertJob, *, log: Path, step: str, emit: Emit) -> tuple[dict[str, Path], ToolRan]:
-    """Run it and take what this run wrote; gives the files by name. Raises ToolchainError when one is not there."""
+def convert(job: ConvertJob, *, log: Path, step: str, emit: Emit) -> dict[tuple[str, str], Path]:
+    """Run it and take what this run wrote, by chip and name. Raises ToolchainError when one is not there."""
     output = job.tree.models_dir / job.tools.profile.folders.output
     before = commands.snapshot(output)
     ran = tool_run.run(
@@ -28,9 +27,9 @@ def convert(job: ConvertJob, *, log: Path, step: str, emit: Emit) -> tuple[dict[
     )
     written = commands.written(before, commands.snapshot(output))
     try:
-        found = collect(written, [job.wanted], below=output)
+        found = collect(written, [target.wanted for target in job.targets], below=output)
     except ToolchainError as e:
         raise ran.failure(f"convert.sh {e}") from e
     if ran.exit_status != 0:
         raise ran.failure("convert.sh failed")
-    return {name: path for (_, name), path in found.items()}, ran
+    return found

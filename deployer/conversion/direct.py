@@ -9,7 +9,6 @@ from pathlib import Path
 
 from deployer.conversion import tool_run
 from deployer.conversion.job import ConvertJob, Direct
-from deployer.conversion.tool_run import ToolRan
 from deployer.events import Emit
 
 
@@ -24,7 +23,7 @@ class Step:
 
 def convert(
     job: ConvertJob, options: Direct, *, log: Path, step: str, emit: Emit
-) -> tuple[dict[str, Path], ToolRan]:
+) -> dict[tuple[str, str], Path]:
     """Run ConvertTool, calibrator and compiler in a folder of their own below the algorithm.
 
     Raises ToolchainError at the first that fails or does not write what it should. The log holds all three.
@@ -33,7 +32,6 @@ def convert(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     whole: list[str] = []
-    ran = None
     for each in steps(job, options, work):
         ran = tool_run.run(
             job.tools,
@@ -48,18 +46,14 @@ def convert(
         log.write_text("".join(whole), encoding="utf-8")
         if ran.exit_status != 0 or not each.makes.is_file() or each.makes.stat().st_size == 0:
             raise ran.failure(f"{each.name} did not make {each.makes.name}")
-    assert ran is not None
-    wanted = job.wanted
-    image = work / wanted.image_name
-    _image(work, wanted.fixed_name).rename(image)
-    return {wanted.float_name: work / wanted.float_name, wanted.fixed_name: work / wanted.fixed_name} | {
-        wanted.image_name: image
-    }, ran
+    wanted = job.target.wanted
+    _image(work, wanted.fixed_name).rename(work / wanted.image_name)
+    return {(job.chip, name): work / name for name in wanted.names}
 
 
 def steps(job: ConvertJob, options: Direct, work: Path) -> Iterator[Step]:
     """The three, in order, with the files that they read and make."""
-    tools, wanted, algorithm = job.tools, job.wanted, job.tree.algorithm_dir
+    tools, wanted, algorithm = job.tools, job.target.wanted, job.tree.algorithm_dir
     float_model, fixed = work / wanted.float_name, work / wanted.fixed_name
     ini = job.ini_path
     quant_file = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.artifacts import Artifacts
-from deployer.conversion import checks, tool_run
+from deployer.conversion import checks, laid_out, tool_run
 from deployer.conversion.job import ConvertJob
 from deployer.conversion.same_day import under_todays_name
 from deployer.events import Emit, Finished, Started
@@ -39,24 +39,27 @@ def simulate(job: ConvertJob, made: Artifacts, *, emit: Emit) -> Simulated:
             f"{folder or 'the converted tree'} is not there any more",
             hint="`deploy convert --force` makes it again",
         )
-    staged = sorted(path for path in job.data_dir.iterdir() if path.is_file())
-    emit(Started(step=STEP, total=100, unit="%"))
     texts = job.tree.algorithm_dir / job.tools.profile.folders.dumps
-    before = commands.snapshot(texts)
-    with under_todays_name(folder, output):
-        ran = tool_run.run(
-            job.tools,
-            job.tools.convert(job.cfg_path, simulate=True),
-            step=STEP,
-            cwd=job.tree.models_dir,
-            log=job.store / "simulate.log",
-            stall_timeout_s=job.stall_timeout_s,
-            emit=emit,
-        )
-    written = [path for path in commands.written(before, commands.snapshot(texts)) if path.suffix == ".txt"]
-    if len(written) != len(staged):
-        raise ran.failure(f"the simulator wrote {len(written)} of {len(staged)} texts")
-    kept = _keep(made.folder / "simulated", written)
+    with laid_out.alone_in(job.tree.models_dir):
+        emit(Started(step=STEP, total=100, unit="%"))
+        laid = laid_out.lay_out(job, job.one_cfg, job.one_cfg_path)
+        before = commands.snapshot(texts)
+        with under_todays_name(folder, output):
+            ran = tool_run.run(
+                job.tools,
+                job.tools.convert(job.one_cfg_path, simulate=True),
+                step=STEP,
+                cwd=job.tree.models_dir,
+                log=job.store / "simulate.log",
+                stall_timeout_s=job.stall_timeout_s,
+                emit=emit,
+                grows=job.tree.algorithm_dir / job.tools.profile.folders.scratch,
+            )
+        after = commands.snapshot(texts)
+        written = [path for path in commands.written(before, after) if path.suffix == ".txt"]
+        if len(written) != len(laid.staged.files):
+            raise ran.failure(f"the simulator wrote {len(written)} of {len(laid.staged.files)} texts")
+        kept = _keep(made.folder / "simulated", written)
     for path in kept:
         _check(path)
     emit(Finished(step=STEP, note=f"{len(kept)} texts in {kept[0].parent}"))

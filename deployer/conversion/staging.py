@@ -27,11 +27,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 def image_preprocess(path, norm=True):
     """RAWDATA formats are always float32; `norm` is ignored. Notes what was read: the tools skip in silence."""
+    if path.endswith(".npy"):
+        tensor = np.load(path)
+    else:
+        tensor = np.fromfile(path, dtype=np.float32)
+    tensor = tensor.reshape(SHAPE)
     with open(os.path.join(HERE, "{READ_LOG}"), "a") as log:
         log.write(os.path.basename(path) + "\\n")
-    if path.endswith(".npy"):
-        return np.load(path)
-    return np.fromfile(path, dtype=np.float32).reshape(SHAPE)
+    return tensor
 '''
 """In the oldest Python that the vendor's images have, 3.7."""
 
@@ -70,11 +73,16 @@ def stage(folder: Path, tensors: Iterable[tuple[str, Array]], *, suffix: str) ->
 
 def preprocess(path: Path, shape: tuple[int, ...]) -> bool:
     """Write our script to `path`, unless the user or the vendor has one there; whether it is ours."""
-    if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+    if is_users(path):
         return False
     path.write_text(PREPROCESS.replace("@SHAPE@", repr(tuple(shape))), encoding="utf-8")
     (path.parent / READ_LOG).unlink(missing_ok=True)
     return True
+
+
+def is_users(path: Path) -> bool:
+    """Whether a script is there that we did not write."""
+    return path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace")
 
 
 def check_read(script: Path, staged: Staged) -> bool:
@@ -90,7 +98,7 @@ def check_read(script: Path, staged: Staged) -> bool:
     if missed:
         raise ToolchainError(
             f"the tools read {len(staged.files) - len(missed)} of {len(staged.files)} files; not {missed[0]}",
-            hint="set `data_suffix` of the toolchain profile to what these tools read: .npy, .raw or .bin",
+            hint="the log says why, or they skip files of this kind: `data_suffix` of the toolchain profile",
         )
     return True
 

@@ -11,6 +11,7 @@ from deployer import shell
 from deployer.events import Advanced, Emit, Logged
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import stated_status
+from toolchain_wrappers.sigmastar import commands
 from toolchain_wrappers.sigmastar.console import Console, explain, plain
 from toolchain_wrappers.sigmastar.tools import Tools
 
@@ -35,12 +36,20 @@ class ToolRan:
 
 
 def run(
-    tools: Tools, argv: Sequence[str], *, step: str, cwd: Path, log: Path, stall_timeout_s: float, emit: Emit
+    tools: Tools,
+    argv: Sequence[str],
+    *,
+    step: str,
+    cwd: Path,
+    log: Path,
+    stall_timeout_s: float,
+    emit: Emit,
+    grows: Path | None = None,
 ) -> ToolRan:
     """Run a command of `tools`; its exit status is reported, not judged, for the vendor's says little.
 
     Raises ToolchainError when it made no progress for `stall_timeout_s`: a new stage or a bar that moved counts,
-    a bar redrawn where it was does not.
+    and what was written below `grows`, for a simulator of one process is silent. A bar redrawn in place does not.
     """
     console = Console(tools.profile.console)
     name = f"deploy-{uuid.uuid4().hex[:16]}"
@@ -55,6 +64,17 @@ def run(
         elif text := plain(line):
             emit(Logged(step=step, line=text))
 
+    written = commands.snapshot(grows) if grows is not None else {}
+
+    def alive() -> bool:
+        nonlocal written
+        before = written
+        try:
+            written = commands.snapshot(grows) if grows is not None else {}
+        except OSError:  # files come and go under our eyes: something works
+            return True
+        return written != before
+
     log.parent.mkdir(parents=True, exist_ok=True)
     ran = shell.stream(
         tools.runtime.wrap(argv, cwd=cwd, name=name),
@@ -62,6 +82,7 @@ def run(
         log=log,
         on_line=on_line,
         progressed=progressed,
+        alive=alive,
         idle_timeout_s=stall_timeout_s,
         stop=tools.runtime.stop(name),
     )

@@ -63,7 +63,12 @@ class DumpStage:
         ran = tool_run.run(
             self.tools,
             self.tools.simulator(
-                model=model, data=staged.folder, preprocess=script, chip=self.chip, work=work
+                model=model,
+                data=staged.folder,
+                preprocess=script,
+                chip=self.chip,
+                work=work,
+                stage=self.stage,
             ),
             step=self.stage,
             cwd=work,

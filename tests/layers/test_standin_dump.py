@@ -25,6 +25,7 @@ def _simulate(project: Project, model: str, work: Path, config: str) -> str:
         preprocess=project.artifacts_dir / "preprocess.py",
         chip="pcupid",
         work=work,
+        stage="fixed",
     )
     return subprocess.run(argv, cwd=work, capture_output=True, text=True, check=True).stdout
 

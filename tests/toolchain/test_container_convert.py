@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
@@ -94,7 +93,7 @@ def test_a_container_makes_the_bytes_of_the_host(converted: Mapping[str, Project
 def test_the_simulators_in_a_container_give_the_bytes_of_the_host(
     converted: Mapping[str, Project], tmp_path: Path
 ) -> None:
-    """`compare-sim float fixed offline`: a simulator a stage, its texts read, the very same tensors on both sides."""
+    """`compare-sim float fixed offline`: a simulator a stage; the very same tensors on both sides."""
     for name, project in converted.items():
         request = Request(stages=STAGES, clips=tuple(project.clips[:2]), jobs=1, save=tmp_path / name)
         done = pipeline.compare(project, request, config=_no_board, emit=ignore)

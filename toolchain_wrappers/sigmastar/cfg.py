@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import keyed_text
@@ -27,7 +26,8 @@ KEYS = (
 PER_MODEL = KEYS[1:6]
 """The parallel lists: one entry a model."""
 
-Separator = Literal[",", " "]
+Separator = str
+"""What stands between the entries of a list; a blank stands for any run of blanks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ class Cfg:
         parted = separator or self.detect() or ","
         if not value:
             return ()
-        return tuple(value.split()) if parted == " " else tuple(item.strip() for item in value.split(","))
+        return tuple(value.split()) if parted == " " else tuple(item.strip() for item in value.split(parted))
 
     def with_items(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from toolchain_wrappers.errors import ToolchainError
@@ -20,11 +20,14 @@ def check(
     is_audio: bool = True,
     separator: Separator | None = None,
     section: str | None = None,
+    staged: Collection[Path] = (),
+    known_chips: Sequence[str] = (),
 ) -> list[Finding]:
     """Everything wrong with the section (needed only when the file has several).
 
     `chip` is the target board's and `algorithm_dir` where models and ini files should lie; what is None is not
-    checked. `separator` is the one that the toolchain at hand is known to read.
+    checked. `separator` is the one that the toolchain at hand is known to read, `staged` are files that will be
+    there once the tools run, `known_chips` the names that the vendor is known to use.
     """
     name = section if section is not None else next(iter(cfg.sections()), "")
     found = findings.shape_faults(cfg.source, {name: KEYS})
@@ -46,15 +49,17 @@ def check(
             return found  # the same fault, or one that follows from it
         return [*found, Finding(file=cfg.source.place, section=name, fault=_bare(e, cfg), hint=e.hint)]
     found += _chip_faults(cfg, name, chips, chip)
+    found += _unknown_chips(cfg, name, [c for c in chips if c != chip], known_chips)
     found += _name_faults(cfg, name, models)
     if is_audio:
         found += _audio_faults(cfg, name, models)
     if algorithm_dir is not None:
-        found += _missing(
-            cfg, name, "Model_LIST", [algorithm_dir / onnx_folder / f"{m.name}.onnx" for m in models]
-        )
-        found += _missing(cfg, name, "INPUT_INI_LIST", [algorithm_dir / m.ini for m in models])
-        found += _missing(cfg, name, "QUANT_DATA_PATH", [algorithm_dir / data] if data else [])
+        for key, paths in {
+            "Model_LIST": [algorithm_dir / onnx_folder / f"{m.name}.onnx" for m in models],
+            "INPUT_INI_LIST": [algorithm_dir / m.ini for m in models],
+            "QUANT_DATA_PATH": [algorithm_dir / data] if data else [],
+        }.items():
+            found += _missing(cfg, name, key, [path for path in paths if path not in staged])
     return found
 
 
@@ -70,6 +75,23 @@ def _chip_faults(cfg: Cfg, section: str, chips: tuple[str, ...], chip: str | Non
         return [findings.at(cfg.source, listed, fault, is_warning=True)]
     fault = f"{listed.value!r} is not the board's chip {chip!r}: the model would not run there"
     return [findings.at(cfg.source, listed, fault, hint=f"set CHIP_LIST={chip}")]
+
+
+def _unknown_chips(cfg: Cfg, section: str, chips: Sequence[str], known: Sequence[str]) -> list[Finding]:
+    listed = cfg.source.find("CHIP_LIST", section)
+    if listed is None or not known:
+        return []
+    return [
+        findings.at(
+            cfg.source,
+            listed,
+            f"{chip!r} is no chip that the vendor names",
+            hint=findings.nearest(chip, known) or f"known: {', '.join(known)}",
+            is_warning=True,
+        )
+        for chip in chips
+        if chip not in known
+    ]
 
 
 def _audio_faults(cfg: Cfg, section: str, models: tuple[CfgModel, ...]) -> list[Finding]:

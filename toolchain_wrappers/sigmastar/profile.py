@@ -12,21 +12,34 @@ from pydantic import field_validator
 from toolchain_wrappers import profiles
 from toolchain_wrappers.profiles import Failure, Section
 
-__all__ = ["CfgProfile", "ConsoleProfile", "Failure", "Folders", "Profile", "Scripts", "Stage", "load"]
+__all__ = [
+    "CfgProfile",
+    "ConsoleProfile",
+    "Failure",
+    "Folders",
+    "Needs",
+    "Profile",
+    "Scripts",
+    "Stage",
+    "Versions",
+    "load",
+]
 
 
 class CfgProfile(Section):
-    """How `config/*.cfg` is written."""
+    """How `config/*.cfg` is written; `chips` are the names that the vendor's documents use."""
 
     list_separator: str
+    chips: tuple[str, ...]
 
 
 class Folders(Section):
-    """Names of folders: below the algorithm, below OpenDLAModel, below where a simulator runs."""
+    """Names of folders: below the algorithm, below OpenDLAModel, below where a simulator runs (two)."""
 
     onnx: str
     output: str
     dumps: str
+    scratch: str
 
 
 class Scripts(Section):
@@ -38,6 +51,37 @@ class Scripts(Section):
     compiler: str
     simulator: str
     show_img_info: str
+
+
+class Needs(Section):
+    """What the tools want of a machine, looked at before they start."""
+
+    cpu_flags: tuple[str, ...]
+    free_gib: float
+
+
+class Versions(Section):
+    """How a release's version is read off its folder, and what it says of chips.
+
+    `in_name` names a group `version`, `generation` one or two groups of which one matches.
+    """
+
+    in_name: str
+    expected: str
+    generation: str
+    chips: Mapping[str, tuple[str, ...]]
+    one_chip: tuple[str, ...]
+
+    @field_validator("in_name")
+    @classmethod
+    def _names_version(cls, value: str) -> str:
+        return _with_group(value, "version")
+
+    @field_validator("generation")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        re.compile(value)
+        return value
 
 
 class Stage(Section):
@@ -56,9 +100,7 @@ class ConsoleProfile(Section):
     @field_validator("progress")
     @classmethod
     def _names_percent(cls, value: str) -> str:
-        if "percent" not in re.compile(value).groupindex:
-            raise ValueError("wants a group called percent")
-        return value
+        return _with_group(value, "percent")
 
 
 class Profile(Section):
@@ -69,6 +111,10 @@ class Profile(Section):
     scripts: Scripts
     python: str
     chip_option: str
+    stage_option: str
+    needs: Needs
+    versions: Versions
+    sdk_path: str
     preprocess: str
     data_suffix: str
     float_name: str
@@ -82,6 +128,17 @@ class Profile(Section):
         if value not in (".npy", ".raw", ".bin"):
             raise ValueError("the tools read .npy, .raw and .bin")
         return value
+
+    @field_validator("sdk_path")
+    @classmethod
+    def _names_chip(cls, value: str) -> str:
+        return _with_group(value, "chip")
+
+
+def _with_group(pattern: str, name: str) -> str:
+    if name not in re.compile(pattern).groupindex:
+        raise ValueError(f"wants a group called {name}")
+    return pattern
 
 
 def load(folder: Path, changes: Mapping[str, Any] | None = None) -> Profile:

@@ -70,12 +70,20 @@ class Tools:
         """Fixed -> image, `<model>_sgsimg.img` in the folder it runs in; ./output is wiped."""
         return self._tool(self.profile.scripts.compiler, "-m", self._at(model), *self._chip(chip), work=work)
 
-    def simulator(self, *, model: Path, data: Path, preprocess: Path, chip: str, work: Path) -> list[str]:
-        """One stage over a folder of data, in the folder `work`, for it wipes ./log and ./output."""
+    def simulator(
+        self, *, model: Path, data: Path, preprocess: Path, chip: str, work: Path, stage: str
+    ) -> list[str]:
+        """One stage over a folder of data, in the folder `work`, for it wipes ./log and ./output.
+
+        One process: with more, errors are swallowed. `stage` (float, fixed, offline) is said to tools that do not
+        tell it by the model.
+        """
+        old = self.profile.stage_option
         return self._tool(
             self.profile.scripts.simulator,
             *("-i", self._at(data), "-m", self._at(model), "-n", self._at(preprocess)),
             *("-c", "Unknown", "--num_process", "1", *self._chip(chip)),
+            *((old, stage.capitalize()) if old else ()),
             work=work,
         )
 

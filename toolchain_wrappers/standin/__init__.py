@@ -13,6 +13,8 @@ import board_runner
 from toolchain_wrappers.standin.variants import Variant
 
 TREE = Path(__file__).parent / "tree"
+PROFILE = Variant().profile()
+"""The keys of the toolchain profile that differ for a tree as published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +30,18 @@ def make(directory: Path, variant: Variant = Variant()) -> StandinTree:  # noqa:
 
     Its `python3` is the Python that runs now, for it needs this project's numerics.
     """
-    shutil.copytree(TREE, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    models, tools = directory / "OpenDLAModel", directory / "SGS_IPU_Toolchain"
-    for folder in ("onnx", "quant_data"):
-        (models / "sed" / "eat" / folder).mkdir(parents=True, exist_ok=True)
+    models, tools = directory / "OpenDLAModel", directory / variant.tools_name
+    for folder, source in ((models, "OpenDLAModel"), (tools, "SGS_IPU_Toolchain")):
+        shutil.copytree(
+            TREE / source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in ("onnx", "quant_data"):
+        (models / "sed" / "eat" / name).mkdir(parents=True, exist_ok=True)
     (models / "variant.sh").write_text(variant.shell(), encoding="utf-8")
+    (tools / "release.sh").write_text(variant.release(), encoding="utf-8")
     # A conversion is current only as long as the arithmetic behind it is the same.
     (tools / "Scripts" / "numerics.py").write_text(f'SHA256 = "{_numerics_sha256()}"\n', encoding="utf-8")
-    launcher = tools / "bin" / "python3"
+    launcher = tools / "bin" / variant.python
     launcher.parent.mkdir(exist_ok=True)
     launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
     launcher.chmod(0o755)

@@ -1,18 +1,25 @@
-"""What the vendor's tools print, and the folders they wipe."""
+"""What the vendor's tools print, the options they share, and the folders they wipe."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 RED = "\033[31m"
 GREEN = "\033[92m"
 PLAIN = "\033[0m"
 
+IS_1X = os.environ.get("SGS_DIALECT") == "1.x"
+"""SDK 1.x: made for one chip, simulators that are told the stage, and other words."""
+
+VERSION = os.environ.get("SGS_VERSION", "stand-in")
+STAGES = {"Float": "_float.sim", "Fixed": "_fixed.sim", "Offline": ".img"}
 DATA_SUFFIX = os.environ.get("SGS_DATA_SUFFIX", ".npy")
 SUFFIXES = frozenset([".bmp", ".dib", ".jpeg", ".jpg", ".jpe", ".jp2", ".png", ".mp4", DATA_SUFFIX])
 MOVED_TO_LOG = ("output", "tmp_image", "tensor_min_max.txt", "tensor_qab.txt", "softmax_lut_range.txt")
@@ -29,19 +36,61 @@ def require_environment() -> None:
         raise OSError(f"{RED}Run source cfg_env.sh in top directory.{PLAIN}")
 
 
-def bar(items: Sequence[Path]) -> Iterator[Path]:
-    """Give the items one by one under a bar that is redrawn in place."""
-    started = time.monotonic()
-    for done, item in enumerate(items, start=1):
-        yield item
-        share = done / len(items)
-        left = (time.monotonic() - started) * (1 - share) / share
-        head = "=" * int(50 * share) + (">" if done < len(items) else "")
-        eta = time.strftime("%H:%M:%S", time.gmtime(left))
-        sys.stdout.write(f"\r[{head:<50}]{100 * share:.2f}% | ETA: {eta}")
-        sys.stdout.flush()
-    elapsed = time.strftime("%H:%M:%S", time.gmtime(time.monotonic() - started))
-    print(f"\nTotal time elapsed: {elapsed}", flush=True)
+def chip_argument(parser: argparse.ArgumentParser) -> None:
+    """`--soc_version`; tools that are made for one chip have no such option."""
+    if IS_1X:
+        parser.set_defaults(soc_version=os.environ["SGS_CHIP"])
+    else:
+        parser.add_argument("--soc_version", required=True)
+
+
+class Bar:
+    """A bar that is redrawn in place, and the time at its end; tools of one process may be `silent`."""
+
+    def __init__(self, steps: int, *, silent: bool = False) -> None:
+        self._steps, self._silent, self._done = max(1, steps), silent, 0
+        self._started = time.monotonic()
+
+    def step(self) -> None:
+        """One more is done."""
+        self._done += 1
+        share = min(1.0, self._done / self._steps)
+        left = (time.monotonic() - self._started) * (1 - share) / share
+        head = "=" * int(50 * share) + (">" if share < 1 else "")
+        if not self._silent:
+            sys.stdout.write(f"\r[{head:<50}]{100 * share:.2f}% | ETA: {_clock(left)}")
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        """The time that all took."""
+        if not self._silent:
+            print(f"\nTotal time elapsed: {_clock(time.monotonic() - self._started)}", flush=True)
+
+
+class Workers:
+    """As the vendor's pool: what fails in any worker but the first is swallowed, with the rest of its share."""
+
+    def __init__(self, count: int) -> None:
+        self._count = max(1, count)
+        self._dead: set[int] = set()
+
+    @contextlib.contextmanager
+    def on(self, index: int) -> Iterator[None]:
+        """The work on one item."""
+        try:
+            yield
+        except Exception:
+            if index % self._count == 0:
+                raise
+            self._dead.add(index % self._count)
+
+    def lives(self, index: int) -> bool:
+        """Whether the worker of this item still works."""
+        return index % self._count not in self._dead
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(seconds))
 
 
 def inputs(given: str) -> list[Path]:

@@ -6,23 +6,25 @@ for name in $ARGUMENTS; do i=$((i + 1)); declare "$name=${!i}"; done
 scripts=$SGS_IPU_DIR/Scripts
 name=${save_name%.img}
 
+simulator() {  # MODEL STAGE
+  "$PYTHON" "$scripts/calibrator/simulator.py" -i "$quant_data" -m "$1" \
+    -n "$PREPROCESS" -c Unknown --num_process "$PROCESSES" $(stage_option "$2") $(chip_option "$chip")
+}
+
 if [ "$simulate" = true ]; then
   [ -d "$out" ] || { echo "no such directory: $out"; exit 0; }  # made by -s false on the same day, or not at all
-  python3 "$scripts/calibrator/simulator.py" -i "$quant_data" -m "$out/${name}_float.sim" \
-    -n "$PREPROCESS" -c Unknown --num_process "$PROCESSES" --soc_version "$chip"
+  simulator "$out/${name}_float.sim" Float
   # fixed and offline: take the comments away
-  # python3 "$scripts/calibrator/simulator.py" -i "$quant_data" -m "$out/${name}_fixed.sim" \
-  #   -n "$PREPROCESS" -c Unknown --num_process "$PROCESSES" --soc_version "$chip"
-  # python3 "$scripts/calibrator/simulator.py" -i "$quant_data" -m "$out/${save_name}" \
-  #   -n "$PREPROCESS" -c Unknown --num_process "$PROCESSES" --soc_version "$chip"
+  # simulator "$out/${name}_fixed.sim" Fixed
+  # simulator "$out/${save_name}" Offline
   exit
 fi
 
-python3 "$scripts/ConvertTool/ConvertTool.py" onnx --model_file "onnx/$model.onnx" --input_config "$ini" \
-  --output_file "${name}_float.sim" --soc_version "$chip"
+"$PYTHON" "$scripts/ConvertTool/ConvertTool.py" onnx --model_file "onnx/$model.onnx" --input_config "$ini" \
+  --output_file "${name}_float.sim" $(chip_option "$chip")
 say "float done"
-python3 "$scripts/calibrator/calibrator.py" -i "$quant_data" -m "${name}_float.sim" --input_config "$ini" \
-  -n "$PREPROCESS" --quant_level "$LEVEL" --num_process "$PROCESSES" --soc_version "$chip"
-python3 "$scripts/calibrator/compiler.py" -m "${name}_fixed.sim" --soc_version "$chip"
+"$PYTHON" "$scripts/calibrator/calibrator.py" -i "$quant_data" -m "${name}_float.sim" --input_config "$ini" \
+  -n "$PREPROCESS" --quant_level "$LEVEL" --num_process "$PROCESSES" $(chip_option "$chip")
+"$PYTHON" "$scripts/calibrator/compiler.py" -m "${name}_fixed.sim" $(chip_option "$chip")
 mv "${name}_float.sim" "${name}_fixed.sim" "$out/"
 mv "${name}_fixed.sim_sgsimg.img" "$out/$save_name"

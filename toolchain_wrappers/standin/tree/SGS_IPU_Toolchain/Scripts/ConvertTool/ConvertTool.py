@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--model_file", required=True, type=Path)
     parser.add_argument("--input_config", required=True, type=Path)
     parser.add_argument("--output_file", required=True, type=Path)
-    parser.add_argument("--soc_version", required=True)
+    console.chip_argument(parser)
     parser.add_argument("--input_shapes")
     args = parser.parse_args()
     if not args.model_file.is_file():

@@ -34,11 +34,19 @@ def main() -> None:
         **conv_config.bits(ini),
     )
     prepare = preprocess.load(args.preprocess)
-    data = Data(conv_config.input_name(ini), console.inputs(args.image), prepare, chosen.passes)
+    files = console.inputs(args.image)
+    workers = console.Workers(args.num_process)
+    data = Data(conv_config.input_name(ini), files, prepare, chosen.passes, workers)
+    words = WORDS_1X if console.IS_1X else WORDS
+    for line in words["before"]:
+        console.red(line)
     out = args.output or args.model.with_name(args.model.name.replace("_float.sim", "_fixed.sim"))
     made = write_fixed(args.model, out, samples=data, settings=chosen)
-    sys.stdout.write("\rStart converting model...")
-    print(flush=True)
+    for line in words["after"]:
+        console.red(line)
+    if not console.IS_1X:
+        sys.stdout.write("\rStart converting model...")
+        print(flush=True)
     for note in made.notes:
         print(f"{console.GREEN}{note}{console.PLAIN}")
     if args.save_quant_info:
@@ -50,7 +58,7 @@ def main() -> None:
 
 
 def options() -> argparse.ArgumentParser:
-    """The vendor's; `--num_process` is accepted, and one process does the work whatever it says."""
+    """The vendor's; one process does the work of the `--num_process`, and swallows errors as those do."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-i", "--image", required=True)
     parser.add_argument("-m", "--model", required=True, type=Path)
@@ -63,26 +71,48 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("-sth", "--sensitivity_threshold", type=float, default=DEFAULT_THRESHOLD)
     parser.add_argument("--quant_file", type=Path)
     parser.add_argument("--save_quant_info", action="store_true")
-    parser.add_argument("--soc_version", required=True)
+    console.chip_argument(parser)
     return parser
+
+
+WORDS: dict[str, tuple[str, ...]] = {"before": (), "after": ()}
+WORDS_1X = {
+    "before": ("Start to analysis model...", "Run analysis model OK.", "Start to run statistics..."),
+    "after": (
+        *("Run statistics OK.", "Run analysis images OK."),
+        *("Start to convert model...", "Run convert model OK."),
+    ),
+}
 
 
 class Data:
     """The samples, anew at each call; one bar of passes x files steps, and nothing said of later calls."""
 
-    def __init__(self, name: str, files: Sequence[Path], prepare: preprocess.Prepare, passes: int) -> None:
-        self._name, self._files, self._prepare = name, files, prepare
-        self._left, self._bar = passes, console.bar([*files] * passes)
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[Path],
+        prepare: preprocess.Prepare,
+        passes: int,
+        workers: console.Workers,
+    ) -> None:
+        self._name, self._files, self._prepare, self._workers = name, files, prepare, workers
+        self._left, self._bar = passes, console.Bar(len(files) * passes)
 
     def __call__(self) -> Iterator[Tensors]:
-        """One pass, a sample at a time."""
+        """One pass, a sample at a time; without those that a worker died of."""
         self._left -= 1
-        paths = iter(self._files) if self._left < 0 else self._bar
-        for _ in self._files:
-            yield {self._name: self._prepare(str(next(paths)))}
+        for index, path in enumerate(self._files):
+            tensor = None
+            if self._workers.lives(index):
+                with self._workers.on(index):
+                    tensor = self._prepare(str(path))
+            if tensor is not None:
+                yield {self._name: tensor}
+            if self._left >= 0:
+                self._bar.step()
         if self._left == 0:
-            for _ in self._bar:  # its last step, and the time
-                pass
+            self._bar.end()
 
 
 main()

@@ -20,7 +20,7 @@ VALUES_A_LINE = 16
 
 
 def main() -> None:
-    """`simulator.py -i DATA -m MODEL -n PRE.py -c Unknown --num_process N --soc_version CHIP`."""
+    """`simulator.py -i DATA -m MODEL -n PRE.py -c Unknown --num_process N --soc_version CHIP`; 1.x: `-t STAGE`."""
     console.require_environment()
     parser = argparse.ArgumentParser()
     parser.add_argument("-i", "--image", required=True)
@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("-n", "--preprocess", required=True, type=Path)
     parser.add_argument("-c", "--category", default="Unknown", choices=["Unknown"])
     parser.add_argument("--num_process", type=int, default=1)
-    parser.add_argument("--soc_version", required=True)
+    if console.IS_1X:
+        parser.add_argument("-t", "--type", required=True, choices=console.STAGES)
+    console.chip_argument(parser)
     args = parser.parse_args()
     if not args.model.is_file():
         raise FileNotFoundError(f"{console.RED}No such {args.model} model{console.PLAIN}")
@@ -38,16 +40,24 @@ def main() -> None:
     show(model)
     output = console.renew("output")
     layers = debug_dump.requested()
-    if args.num_process > 1:  # with one process the vendor's tool is silent here
+    if console.IS_1X and not args.model.name.endswith(console.STAGES[args.type]):
+        raise ValueError(f"{console.RED}{args.model} is no {args.type} model{console.PLAIN}")
+    silent = args.num_process == 1  # as the vendor's tool
+    if not silent:
         print(f"Start to evaluate on {args.image}...", flush=True)
-    for path in console.bar(files):
-        given = prepare(str(path))
-        tensors = model.run({model.inputs[0].name: given})
-        if layers is not None:
-            debug_dump.write(layers, model, given)
-        text = "".join(dump(name, value) for name, value in tensors.items())
-        (output / f"unknown_{args.model.name}_{path.name}.txt").write_text(text)
-    if args.num_process > 1:
+    workers, bar = console.Workers(args.num_process), console.Bar(len(files), silent=silent)
+    for index, path in enumerate(files):
+        if workers.lives(index):
+            with workers.on(index):
+                given = prepare(str(path))
+                tensors = model.run({model.inputs[0].name: given})
+                if layers is not None:
+                    debug_dump.write(layers, model, given)
+                text = "".join(dump(name, value) for name, value in tensors.items())
+                (output / f"unknown_{args.model.name}_{path.name}.txt").write_text(text)
+        bar.step()
+    bar.end()
+    if not silent:
         console.red("Run evaluation OK.")
     console.move_to_log()
 
