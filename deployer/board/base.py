@@ -13,6 +13,8 @@ from deployer.board.config import BoardConfig
 if TYPE_CHECKING:
     from paramiko import SFTPClient
 
+_NEW_YEAR_2020 = 1_577_836_800
+
 OnOutput = Callable[[str, bytes], None]
 """Called with `stdout` or `stderr` and the bytes as they arrive."""
 
@@ -39,6 +41,42 @@ class Upload:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlaceFacts:
+    """A directory on the board, which need not exist yet; None where the board does not say.
+
+    Two places with the same `device` and `mount` share their room. `writable`: the board lets us write in
+    `existing`, the nearest directory that is there.
+    """
+
+    path: str
+    existing: str
+    device: str | None = None
+    mount: str | None = None
+    free_kib: int | None = None
+    writable: bool = False
+    read_only: bool | None = None
+    noexec: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A process that has the vendor's device nodes open."""
+
+    pid: int
+    name: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IpuFacts:
+    """The IPU's device nodes, the vendor's loaded modules (`mi_*`), and who has them open."""
+
+    nodes: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    owners: tuple[Owner, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class BoardFacts:
     """What a board says of itself; None where it does not say."""
 
@@ -50,6 +88,26 @@ class BoardFacts:
     clock_epoch_s: int | None = None
     temperature_c: float | None = None
     applets: frozenset[str] = field(default_factory=frozenset)
+    boot_id: str | None = None
+    uptime_s: float | None = None
+    busybox: str | None = None  # its version: `1.20.2`
+    shell_elf: str | None = None  # the first 64 bytes of its userland's programs, as hex
+    loaders: tuple[str, ...] | None = None  # paths of its dynamic loaders
+    places: tuple[PlaceFacts, ...] = ()  # the deploy directory, then the board's `places:`
+    ipu: IpuFacts | None = None
+    frequencies: tuple[tuple[str, str], ...] = ()  # (node, what it says): units differ by chip
+
+    @property
+    def clock_is_set(self) -> bool | None:
+        """Whether the clock can be right; a board without a battery begins at 1970."""
+        return None if self.clock_epoch_s is None else self.clock_epoch_s >= _NEW_YEAR_2020
+
+    @property
+    def libc(self) -> str | None:
+        """The C libraries its dynamic loaders belong to (`glibc`, `uClibc`, `musl`); None without a loader."""
+        from deployer.elf import libc_of
+
+        return ", ".join(sorted({libc for path in self.loaders or () if (libc := libc_of(path))})) or None
 
 
 @dataclass(frozen=True, kw_only=True)
