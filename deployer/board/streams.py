@@ -159,8 +159,9 @@ def limit_s(size_bytes: int) -> float:
 
 
 def said(done: Completed) -> str:
-    """A failed command's last words."""
+    """A failed command's last words that tell something: GNU tar ends on a line that does not."""
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    lines = [line for line in lines if "Exiting with failure status" not in line] or lines
     return lines[-1] if lines else f"exit status {done.exit_status}"
 
 

@@ -30,8 +30,7 @@ up=; [ -r /proc/uptime ] && read -r up rest </proc/uptime
 if [ -n "$3" ] && [ -L lock ] && mv lock "lock.$4" 2>/dev/null; then
     if [ "$(link "lock.$4")" = "$3" ]; then rm -f "lock.$4"; else mv "lock.$4" lock; fi
 fi
-if ln -s "$2|$boot|$up" lock 2>"lock.err.$4"; then rm -f "lock.err.$4"; echo "@ours"; exit 0; fi
-e=$(cat "lock.err.$4" 2>/dev/null); rm -f "lock.err.$4"
+if e=$(ln -s "$2|$boot|$up" lock 2>&1); then echo "@ours"; exit 0; fi
 if [ -L lock ]; then echo "@theirs $boot $up $(link lock)"; exit 0; fi
 echo "${e:-no symbolic links there}" >&2
 exit 1
