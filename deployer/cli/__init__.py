@@ -30,7 +30,7 @@ COMMANDS = {
     "tune": "Choose levels and 8 or 16 bits by convolution: accuracy against size and speed.",
     "report": "Show a saved run as Markdown or JSON.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
-    "board": "List, ask, forget or simulate boards.",
+    "board": "List, add, ask, use, find, forget or simulate boards.",
     "toolchain": "Make a stand-in of the vendor's tools.",
     "sdk": "Make a stand-in of the vendor's board SDK.",
     "doctor": "Say what works on this machine, and what helps where something does not.",

@@ -1,85 +1,90 @@
-"""`deploy board`: list, probe, forget, sim."""
+"""`deploy board`: what there is, what it is, and the small deeds around it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
 
 from deployer.board import ssh
+from deployer.board.base import BoardFacts
+from deployer.board.config import BoardConfig
+from deployer.cli import board_add, board_run, fleet
 from deployer.cli.console import results
-from deployer.cli.options import Session, board, common
+from deployer.cli.options import Asked, Session, boards, chosen, common, named
+from deployer.fleet import jobs
+from deployer.fleet.select import select
 
 
 @click.group("board")
 def command() -> None:
-    """List, ask, forget or simulate boards."""
+    """List, add, ask, use, find, forget or simulate boards."""
 
 
 @command.command("list")
+@chosen
 @common
-def list_boards(session: Session) -> None:
-    """Show the boards of deploy.yaml."""
-    boards = list(session.deployment.boards.values())
-    default = session.deployment.settings.default_board
+def list_boards(session: Session, asked: Asked) -> None:
+    """Show the boards of the inventory."""
+    deployment = session.deployment
+    everything = not (asked.many or asked.selection.boards)
+    shown = list(deployment.boards.values()) if everything else select(deployment, asked.selection)
+    default = deployment.settings.default_board
 
     def text() -> None:
         table = Table()
-        for column in ("board", "address", "directory", "chip", "tags"):
+        for column in ("board", "address", "directory", "chip", "groups", "tags"):
             table.add_column(column)
-        for item in boards:
+        for item in shown:
             name = f"{item.name} (default)" if item.name == default else item.name
-            row = (name, item.address, str(item.directory), item.chip or "not set", ", ".join(item.tags))
-            table.add_row(*row)
-        results().print(table if boards else "no boards in deploy.yaml; `boards:` is where they go")
+            labels = (", ".join(item.groups), ", ".join(item.tags))
+            table.add_row(name, item.address, str(item.directory), item.chip or "not set", *labels)
+        results().print(table if shown else "no boards yet; `deploy board add NAME ADDRESS` adds one")
 
-    session.show([item.model_dump(mode="json") | {"address": item.address} for item in boards], text)
+    session.show([item.model_dump(mode="json") | {"address": item.address} for item in shown], text)
 
 
 @command.command("probe")
-@board
+@named
+@boards
 @common
-def probe(session: Session, board_name: str | None) -> None:
-    """Ask a board what it is: machine, chip, free space, memory, clock, temperature."""
-    config = session.deployment.board(board_name)
-    with ssh.SshBoard(config) as connection:
-        facts = connection.facts(PurePosixPath(config.directory))
-    value = asdict(facts) | {
-        "applets": sorted(facts.applets),
-        "board": config.name,
-        "address": config.address,
-    }
-
-    def text() -> None:
-        for key in (
-            "address",
-            "machine",
-            "kernel",
-            "chip",
-            "free_kib",
-            "memory_available_kib",
-            "clock_epoch_s",
-        ):
-            click.echo(f"{key + ':':22}{value[key] if value[key] is not None else 'unknown'}")
-        known = facts.temperature_c is not None
-        click.echo(f"{'temperature_c:':22}{facts.temperature_c if known else 'unknown'}")
-
-    session.show(value, text)
+def probe(session: Session, asked: Asked) -> None:
+    """Ask boards what they are: machine, chip, free space, memory, clock, temperature."""
+    if asked.many:
+        work = fleet.Work(
+            command="board probe",
+            job=jobs.probe,
+            columns=("chip", "machine", "kernel", "free KiB", "memory KiB", "°C"),
+            row=lambda f: _known(
+                f.chip, f.machine, f.kernel, f.free_kib, f.memory_available_kib, f.temperature_c
+            ),
+            data=board_add.as_data,
+        )
+        fleet.over(session, asked, work)
+        return
+    config = asked.one(session)
+    with session.progress() as emit:
+        facts = jobs.probe(config, emit)
+    value = board_add.as_data(facts) | {"board": config.name, "address": config.address}
+    session.show(value, lambda: _probe_text(config, facts))
 
 
 @command.command("forget")
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True, metavar="BOARD...")
 @common
-def forget(session: Session, name: str) -> None:
-    """Forget the host key of board NAME (a name or address), after it was re-flashed."""
-    config = session.deployment.board(name)
-    forgotten = ssh.forget(config)
-    what = "forgot the host key of" if forgotten else "no host key was known for"
-    session.show(
-        {"board": config.name, "forgotten": forgotten}, lambda: click.echo(f"{what} {config.address}")
-    )
+def forget(session: Session, names: tuple[str, ...]) -> None:
+    """Forget the host keys of boards (names or addresses), after they were re-flashed."""
+    configs = [session.deployment.board(name) for name in names]
+    done = [{"board": config.name, "forgotten": ssh.forget(config)} for config in configs]
+
+    def text() -> None:
+        for config, item in zip(configs, done, strict=True):
+            what = "forgot the host key of" if item["forgotten"] else "no host key was known for"
+            click.echo(f"{what} {config.address}")
+
+    session.show(done if len(done) > 1 else done[0], text)
 
 
 @command.command("sim")
@@ -97,3 +102,26 @@ def simulate(root: Path | None, port: int, chip: str, sftp: bool) -> None:
     code = main(words)
     if code:
         raise click.exceptions.Exit(code)
+
+
+for _part in (board_add.add, board_add.find, board_run.run, board_run.shell, board_run.logs):
+    command.add_command(_part)
+
+
+def _probe_text(config: BoardConfig, facts: BoardFacts) -> None:
+    rows: dict[str, Any] = {
+        "address": config.address,
+        "machine": facts.machine,
+        "kernel": facts.kernel,
+        "chip": facts.chip,
+        "free_kib": facts.free_kib,
+        "memory_available_kib": facts.memory_available_kib,
+        "clock_epoch_s": facts.clock_epoch_s,
+        "temperature_c": facts.temperature_c,
+    }
+    for key, value in rows.items():
+        click.echo(f"{key + ':':22}{value if value is not None else 'unknown'}")
+
+
+def _known(*values: object) -> tuple[str, ...]:
+    return tuple("-" if value is None else str(value) for value in values)

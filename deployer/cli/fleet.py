@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import click
@@ -28,7 +29,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Work(Generic[T]):
-    """What a command does on each board, and how one board's result is shown."""
+    """What a command does on each board, and how one board's result is shown.
+
+    `judge` raises for a value that is a failure. `view` draws the progress, `text` the end, in their own ways.
+    """
 
     command: str  # as it is typed: `push`, `board probe`
     job: Callable[[BoardConfig, Emit], T]
@@ -36,13 +40,14 @@ class Work(Generic[T]):
     row: Callable[[T], Sequence[str]]
     data: Callable[[T], Any]
     judge: Callable[[T], None] | None = None
-    view: Callable[[int, int], Any] | None = None  # (boards, verbosity) -> a context that gives a sink
+    view: Callable[[list[str], int], AbstractContextManager[FleetEmit]] | None = None
+    text: Callable[[FleetResult[T]], None] | None = None
 
 
 def over(session: Session, asked: Asked, work: Work[T]) -> None:
     """Do the work on every board asked for, show it, keep who failed, and exit with the one code."""
     boards = boards_of(session.deployment, asked, work.command)
-    with _watched(session, len(boards), work) as emit:
+    with _watched(session, [board.name for board in boards], work) as emit:
         result = run_fleet(
             boards,
             work.job,
@@ -53,7 +58,8 @@ def over(session: Session, asked: Asked, work: Work[T]) -> None:
             emit=emit,
         )
     last_run.save(session.deployment.state_dir, work.command, result, retried=asked.retry_failed)
-    session.show([as_data(outcome, work.data) for outcome in result.outcomes], lambda: _text(result, work))
+    show = work.text if work.text is not None and result.outcomes else partial(_text, work=work)
+    session.show([as_data(outcome, work.data) for outcome in result.outcomes], lambda: show(result))
     complain(result)
     if result.exit_code:
         raise click.exceptions.Exit(result.exit_code)
@@ -103,7 +109,7 @@ def complain(result: FleetResult[Any]) -> None:
         click.echo(f"{click.style('error:', fg='red', bold=True)} interrupted", err=True)
 
 
-def _text(result: FleetResult[T], work: Work[T]) -> None:
+def _text(result: FleetResult[T], *, work: Work[T]) -> None:
     console = results()
     if not result.outcomes:
         console.print("nothing to do: no board failed in the last run")
@@ -128,12 +134,15 @@ def summary(result: FleetResult[Any], command: str) -> str:
     return ", ".join(counts) + again
 
 
+def _table(names: list[str], verbosity: int) -> AbstractContextManager[FleetEmit]:
+    return fleet_view(len(names), verbosity=verbosity)
+
+
 @contextmanager
-def _watched(session: Session, total: int, work: Work[T]) -> Iterator[FleetEmit]:
+def _watched(session: Session, names: list[str], work: Work[T]) -> Iterator[FleetEmit]:
     """Drawn on stderr and kept in `--events`; with `--json` only warnings are drawn."""
     verbosity = -1 if session.as_json and session.verbosity < 1 else session.verbosity
-    view = work.view or (lambda boards, level: fleet_view(boards, verbosity=level))
-    with view(total, verbosity) as draw, fleet_log(session.events_path) as keep:
+    with (work.view or _table)(names, verbosity) as draw, fleet_log(session.events_path) as keep:
 
         def emit(board: str, event: Event | Began | Outcome[Any]) -> None:
             draw(board, event)

@@ -168,6 +168,17 @@ def chosen(function: F) -> F:
     return _decorated(wrapper, _SELECTION)  # type: ignore[no-any-return]
 
 
+def named(function: F) -> F:
+    """Boards as plain words too, as `--board` takes them; goes outside of `boards` or `chosen`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, names: tuple[str, ...], **kwargs: Any) -> Any:
+        kwargs["board_names"] = (*names, *kwargs["board_names"])
+        return function(*args, **kwargs)
+
+    return _decorated(wrapper, (click.argument("names", nargs=-1, metavar="[BOARD]..."),))  # type: ignore[no-any-return]
+
+
 def _selection(given: dict[str, Any]) -> Selection:
     return Selection(
         boards=given.pop("board_names"),

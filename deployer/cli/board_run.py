@@ -1,0 +1,154 @@
+"""`deploy board run|shell|logs`: a command, a terminal, what the kernel said."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+import click
+
+from deployer import shell as host
+from deployer.board import hostkeys
+from deployer.cli import fleet
+from deployer.cli.options import Asked, Session, boards, common, named
+from deployer.events import Event, Logged, Warned
+from deployer.fleet import jobs, terminal
+from deployer.fleet.jobs import Command, CommandRun
+from deployer.fleet.outcome import FleetResult, Outcome
+from deployer.fleet.runner import Began, FleetEmit
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@boards
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.1), default=60.0, show_default=True)
+@click.option("--cwd", type=PurePosixPath, help="Directory on the board to start in.")
+@common
+@click.argument("words", nargs=-1, required=True, metavar="COMMAND [ARG]...", type=click.UNPROCESSED)
+def run(
+    session: Session, asked: Asked, words: tuple[str, ...], timeout_s: float, cwd: PurePosixPath | None
+) -> None:
+    """Run COMMAND on one board or many; no shell reads its words (sh -c '...' makes one do so).
+
+    On one board its streams and exit status are this command's own. On many every line is led by its board's
+    name, and a status other than 0 counts as a failure of that board.
+    """
+    command = Command(argv=words, timeout_s=timeout_s, cwd=cwd)
+    if asked.many:
+        fleet.over(session, asked, _work(session, command))
+        return
+    config = asked.one(session)
+    with session.progress() as emit:
+        sink = None if session.as_json else _pass_through
+        done = jobs.run_command(command, config, emit, keep=session.as_json, on_output=sink)
+    if session.as_json:
+        session.show({"board": config.name, "address": config.address, **_data(done)}, lambda: None)
+    if done.exit_status is None:
+        jobs.judge_command(command, done)
+    raise click.exceptions.Exit(done.exit_status or 0)
+
+
+@click.command("shell")
+@click.argument("name", required=False)
+@common
+def shell(session: Session, name: str | None) -> None:
+    """Open a shell on board NAME in this terminal, by the OpenSSH client with our host keys."""
+    config = session.deployment.board(name)
+    folder = hostkeys.state_dir()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    argv = terminal.shell_argv(config, known_hosts=folder / "known_hosts")
+    raise click.exceptions.Exit(host.interactive(argv))
+
+
+@click.command("logs")
+@named
+@boards
+@click.option("--lines", type=click.IntRange(min=1), default=200, show_default=True, help="Newest lines.")
+@common
+def logs(session: Session, asked: Asked, lines: int) -> None:
+    """Show the kernel's log of a board."""
+
+    if not asked.many:
+        config = asked.one(session)
+        with session.progress() as emit:
+            said = jobs.kernel_log(config, emit, lines=lines)
+        value = {"board": config.name, "address": config.address, "kernel": list(said)}
+        session.show(value, lambda: click.echo("\n".join(said)))
+        return
+    work = fleet.Work(
+        command="board logs",
+        job=lambda config, emit: jobs.kernel_log(config, emit, lines=lines),
+        columns=("kernel's last words",),
+        row=lambda said: (said[-1] if said else "",),
+        data=lambda said: {"kernel": list(said)},
+        text=_log_text,
+    )
+    fleet.over(session, asked, work)
+
+
+def _log_text(result: FleetResult[Any]) -> None:
+    width = max((len(outcome.board) for outcome in result.outcomes), default=0)
+    for outcome in result.outcomes:
+        for line in outcome.value or ():
+            click.echo(f"{outcome.board:{width}} | {line}")
+
+
+def _work(session: Session, command: Command) -> fleet.Work[CommandRun]:
+    def job(config: Any, emit: Any) -> CommandRun:
+        if session.as_json:
+            return jobs.run_command(command, config, emit, keep=True)
+        lines = jobs.Lines(emit)
+        try:
+            return jobs.run_command(command, config, emit, on_output=lines)
+        finally:
+            lines.end()
+
+    return fleet.Work(
+        command="board run",
+        job=job,
+        columns=("exit status",),
+        row=lambda done: (str(done.exit_status),),
+        data=_data,
+        judge=partial(jobs.judge_command, command),
+        view=_prefixed,
+        text=_ended,
+    )
+
+
+def _ended(result: FleetResult[CommandRun]) -> None:
+    """The boards' own lines are the result: what is left to say goes to stderr."""
+    if result.exit_code:
+        click.echo(fleet.summary(result, "board run"), err=True)
+
+
+def _data(done: CommandRun) -> dict[str, Any]:
+    return {
+        "exit_status": done.exit_status,
+        "timed_out": done.timed_out,
+        "elapsed_ms": done.elapsed_ms,
+        "stdout": done.stdout.decode("utf-8", "replace"),
+        "stderr": done.stderr.decode("utf-8", "replace"),
+    }
+
+
+def _pass_through(stream: str, data: bytes) -> None:
+    target = sys.stdout if stream == "stdout" else sys.stderr
+    target.buffer.write(data)
+    target.buffer.flush()
+
+
+@contextmanager
+def _prefixed(names: list[str], verbosity: int) -> Iterator[FleetEmit]:
+    """Every line of a board's command on its own stream, led by the board's name."""
+    width = max((len(name) for name in names), default=0)
+
+    def emit(board: str, event: Event | Began | Outcome[Any]) -> None:
+        if isinstance(event, Logged) and event.step in ("stdout", "stderr"):
+            click.echo(f"{board:{width}} | {event.line}", err=event.step == "stderr")
+        elif isinstance(event, Warned):
+            click.echo(f"{board:{width}} | warning: {event.message}", err=True)
+
+    yield emit

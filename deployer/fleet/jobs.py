@@ -1,0 +1,121 @@
+"""What is done on each board by the commands of `deploy board`: asked, told to run a command, read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from deployer.board.base import BoardFacts, Completed
+from deployer.board.config import BoardConfig
+from deployer.board.ssh import SshBoard
+from deployer.errors import ProgramFailed
+from deployer.events import Emit, Logged
+
+KEPT_BYTES = 1 << 20
+"""How much of each stream of a command is kept for a board, when it is to be kept at all."""
+
+_DMESG_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandRun:
+    """How a command ended on one board; its streams, as far as they were to be kept."""
+
+    exit_status: int | None  # None: a signal or the deadline ended it
+    timed_out: bool
+    elapsed_ms: float
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command for boards; `argv` is data, no shell reads it."""
+
+    argv: tuple[str, ...]
+    timeout_s: float = 60.0
+    cwd: PurePosixPath | None = None
+
+
+def probe(config: BoardConfig, emit: Emit) -> BoardFacts:
+    """Ask a board what it is."""
+    with SshBoard(config, emit=emit) as board:
+        return board.facts(config.directory)
+
+
+def run_command(
+    command: Command,
+    config: BoardConfig,
+    emit: Emit,
+    *,
+    keep: bool = False,
+    on_output: Callable[[str, bytes], None] | None = None,
+) -> CommandRun:
+    """Run a command on a board; its streams go to `on_output` as they come, and are kept if asked."""
+    with SshBoard(config, emit=emit) as board:
+        done = board.run(command.argv, timeout_s=command.timeout_s, cwd=command.cwd, on_output=on_output)
+    return CommandRun(
+        exit_status=done.exit_status,
+        timed_out=done.timed_out,
+        elapsed_ms=done.elapsed_ms,
+        stdout=_kept(done.stdout) if keep else b"",
+        stderr=_kept(done.stderr) if keep else b"",
+    )
+
+
+def judge_command(command: Command, done: CommandRun) -> None:
+    """Raises ProgramFailed unless the command ended with 0."""
+    if done.timed_out:
+        raise ProgramFailed(
+            f"{command.argv[0]} was stopped after {command.timeout_s:g} s", hint="--timeout gives it longer"
+        )
+    if done.exit_status is None:
+        raise ProgramFailed(f"{command.argv[0]} was ended by a signal")
+    if done.exit_status != 0:
+        raise ProgramFailed(f"{command.argv[0]} ended with {done.exit_status}")
+
+
+class Lines:
+    """Bytes of two streams as they come -> whole lines, each an event whose step is the stream's name."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._rest = {"stdout": b"", "stderr": b""}
+
+    def __call__(self, stream: str, data: bytes) -> None:
+        *lines, rest = (self._rest[stream] + data).split(b"\n")
+        for line in lines:
+            self._line(stream, line)
+        if len(rest) > KEPT_BYTES:  # a program that never ends a line
+            self._line(stream, rest)
+            rest = b""
+        self._rest[stream] = rest
+
+    def end(self) -> None:
+        """What was not ended by a line break is a line too."""
+        for stream, rest in self._rest.items():
+            if rest:
+                self._line(stream, rest)
+
+    def _line(self, stream: str, line: bytes) -> None:
+        self._emit(Logged(step=stream, line=line.decode("utf-8", "replace").rstrip("\r")))
+
+
+def kernel_log(config: BoardConfig, emit: Emit, *, lines: int) -> Sequence[str]:
+    """The last lines of the board's kernel log. Raises ProgramFailed where the board does not show it."""
+    with SshBoard(config, emit=emit) as board:
+        done: Completed = board.run(["dmesg"], timeout_s=_DMESG_TIMEOUT_S)
+    if done.exit_status != 0:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise ProgramFailed(
+            f"{config.name}: dmesg gave nothing: {said[-1] if said else f'exit status {done.exit_status}'}",
+            hint="its BusyBox may lack the applet, or only root may read the kernel's log",
+        )
+    return done.stdout.decode("utf-8", "replace").splitlines()[-lines:]
+
+
+def _kept(data: bytes) -> bytes:
+    if len(data) <= KEPT_BYTES:
+        return data
+    return data[:KEPT_BYTES] + f"\n[{len(data) - KEPT_BYTES} more bytes not kept]\n".encode()
