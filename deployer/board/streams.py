@@ -34,8 +34,10 @@ RESUMED_BLOCK_BYTES = 4096
 TAR = 'cd -- "$1" && exec tar xf -'
 CAT = 'exec cat >"$1"'
 CONTINUE = rf"""
-e=$(dd of="$1" bs={RESUMED_BLOCK_BYTES} seek="$2" conv=notrunc 2>&1) || {{ echo "$e" >&2; exit 1; }}
-[ -z "$3" ] || : >"$3"
+t=$1 b=$2
+shift 2
+for f; do : >"$f" || exit 1; done
+e=$(dd of="$t" bs={RESUMED_BLOCK_BYTES} seek="$b" conv=notrunc 2>&1) || {{ echo "$e" >&2; exit 1; }}
 """
 BASE64 = 'exec base64 -d >"$1"'
 
@@ -59,7 +61,7 @@ class Piece:
     """Bytes `offset_bytes` to `end_bytes` of a local file, and the file on the board that they belong into.
 
     `in_place` pieces are written into the file that is there, beside its other bytes; their offset is a multiple
-    of RESUMED_BLOCK_BYTES. `marker` is a file that says that the piece has arrived whole.
+    of RESUMED_BLOCK_BYTES. `announces` are empty files to make there first.
     """
 
     source: Path
@@ -68,7 +70,7 @@ class Piece:
     offset_bytes: int = 0
     executable: bool = False
     in_place: bool = False
-    marker: PurePosixPath | None = None
+    announces: tuple[PurePosixPath, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -118,11 +120,8 @@ def send(
     whole = [piece for piece in pieces if not piece.in_place]
     for piece in pieces:
         if piece.in_place:
-            args: list[PurePosixPath | int | str] = [
-                piece.target,
-                piece.offset_bytes // RESUMED_BLOCK_BYTES,
-                piece.marker or "",
-            ]
+            blocks = piece.offset_bytes // RESUMED_BLOCK_BYTES
+            args: list[PurePosixPath | int] = [piece.target, blocks, *piece.announces]
             _stream(remote, CONTINUE, args, piece.chunks(on_bytes), pieces=[piece], turn=turn)
     if method == "tar":
         for folder in sorted({piece.target.parent for piece in whole}):
@@ -168,7 +167,7 @@ def said(done: Completed) -> str:
 def _stream(
     remote: Remote,
     text: str,
-    args: Sequence[PurePosixPath | int | str],
+    args: Sequence[PurePosixPath | int],
     chunks: Iterable[bytes],
     *,
     pieces: Sequence[Piece],

@@ -4,15 +4,18 @@ dropbear lets 24 KiB travel on a channel before it must answer: at 2 ms of round
 channel takes three times as long as on eight (docs/measured.md). Segments of a large file are written into
 place by `dd`. Meanwhile the file has a name of its own, since its length says nothing: `NAME.striped-STEP`,
 with an empty file `NAME.striped-STEP.N` for every segment that is through, so that the next push goes on there.
+`dd` itself cannot tell a segment that is through from one whose connection was cut: each segment therefore
+begins by noting on the board which ones have ended well.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 import re
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -26,7 +29,9 @@ from deployer.errors import TransferError
 MOST_CHANNELS = 8
 _FULL_WINDOW_BYTES = 1 << 20  # enough for 100 Mbit/s at 80 ms
 _WORTHWHILE_BYTES = 256 << 10  # below this one channel is as quick
+_LEAST_SEGMENT_BYTES = 128 << 10
 _SEGMENT_BYTES = 4 << 20
+_ROUNDS = 4  # segments a channel: a cut costs no more than one segment on each
 _STOPPED = "another channel failed"
 
 _STRIPED = re.compile(r"(?P<name>.+)\.striped-(?P<step>\d+)(?:\.(?P<segment>\d+))?\Z")
@@ -93,7 +98,7 @@ def send(
     if count == 1 and not left:
         streams.send(board, pieces, method=method, on_bytes=on_bytes)
         return
-    share = min(_SEGMENT_BYTES, -(-total // count))
+    share = max(_LEAST_SEGMENT_BYTES, min(_SEGMENT_BYTES, total // (_ROUNDS * count)))
     step = max(RESUMED_BLOCK_BYTES, share // RESUMED_BLOCK_BYTES * RESUMED_BLOCK_BYTES)
     loads: list[list[Piece]] = []
     small: list[Piece] = []
@@ -103,7 +108,7 @@ def send(
         if there is not None or (splits and piece.size_bytes > 2 * step and not piece.in_place):
             there = there or Striped(step_bytes=step, segments=frozenset())
             name = piece.target.with_name(f"{piece.target.name}.striped-{there.step_bytes}")
-            loads += [[segment] for segment in _segments(piece, name, there)]
+            loads += [[segment] for segment in segments(piece, name, there)]
             joined += [str(name), str(piece.target)]
             continue
         small.append(piece)
@@ -117,7 +122,8 @@ def send(
             raise TransferError(f"{board.address}: {streams.said(done)}", hint="is there room?")
 
 
-def _segments(piece: Piece, name: PurePosixPath, there: Striped) -> Iterator[Piece]:
+def segments(piece: Piece, name: PurePosixPath, there: Striped) -> Iterator[Piece]:
+    """What of `piece` is missing of the file `name` on the board, in pieces of `there.step_bytes`."""
     step = there.step_bytes
     for number, start in enumerate(range(0, piece.end_bytes, step)):
         if number not in there.segments:
@@ -127,7 +133,6 @@ def _segments(piece: Piece, name: PurePosixPath, there: Striped) -> Iterator[Pie
                 offset_bytes=start,
                 end_bytes=min(start + step, piece.end_bytes),
                 in_place=True,
-                marker=name.with_name(f"{name.name}.{number}"),
             )
 
 
@@ -139,6 +144,7 @@ def _all(
         waiting.put(load)
     stop = threading.Event()
     turn = Turn()
+    through: deque[PurePosixPath] = deque()
     counting = threading.Lock()
 
     def counted(size_bytes: int) -> None:
@@ -153,7 +159,10 @@ def _all(
                 load = waiting.get_nowait()
             except queue.Empty:
                 return
+            if load[0].in_place:
+                load = [replace(load[0], announces=tuple(_drained(through)))]
             streams.send(board, load, method=method, on_bytes=counted, turn=turn)
+            through.extend(_marker(piece) for piece in load if piece.in_place)
 
     with ThreadPoolExecutor(max_workers=count, thread_name_prefix="stripe") as pool:
         running = [pool.submit(work) for _ in range(count)]
@@ -164,3 +173,15 @@ def _all(
     failed = [error for task in running if (error := task.exception()) is not None]
     if failed:  # the first cause, not what stopped the other channels
         raise min(failed, key=lambda e: str(e) == _STOPPED)
+
+
+def _marker(segment: Piece) -> PurePosixPath:
+    """The file that says that this segment is through."""
+    step = int(segment.target.name.rpartition("-")[2])
+    return segment.target.with_name(f"{segment.target.name}.{segment.offset_bytes // step}")
+
+
+def _drained(names: deque[PurePosixPath]) -> Iterator[PurePosixPath]:
+    with contextlib.suppress(IndexError):
+        while True:
+            yield names.popleft()
