@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSection
+from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
@@ -33,6 +33,9 @@ _KERNELS = (
     (re.compile(r"i\d86"), ("i386",)),
 )
 """`uname -m` -> what such a kernel runs. A 64-bit ARM kernel is taken to run 32-bit programs, as most do."""
+
+_DAMAGED = (ELFError, ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError, MemoryError)
+"""What pyelftools lets through from a file that is not what it claims to be."""
 
 _LIBCS = (("ld-musl", "musl"), ("ld-uClibc", "uClibc"), ("ld-linux", "glibc"), ("ld-", "glibc"))
 
@@ -102,15 +105,16 @@ def is_elf(path: Path) -> bool:
 def inspect(path: Path) -> Binary:
     """Read what decides where a program runs. Raises UsageError for a file that is not ELF or is damaged."""
     try:
-        with path.open("rb") as file:
-            elf = ELFFile(file)
-            interpreters = [s.get_interp_name() for s in elf.iter_segments() if isinstance(s, InterpSegment)]
-            dynamic = [s for s in elf.iter_sections() if isinstance(s, DynamicSection)]
-            needed = tuple(str(vars(tag)["needed"]) for s in dynamic for tag in s.iter_tags("DT_NEEDED"))
-            header = _header(elf)
+        data = path.read_bytes()
     except OSError as e:
         raise UsageError(f"{path}: {e.strerror}") from e
-    except (ELFError, ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError) as e:
+    try:
+        elf = ELFFile(BytesIO(data))
+        interpreters = [s.get_interp_name() for s in elf.iter_segments() if isinstance(s, InterpSegment)]
+        dynamic = [s for s in elf.iter_segments() if isinstance(s, DynamicSegment)]
+        needed = tuple(str(vars(tag)["needed"]) for s in dynamic for tag in s.iter_tags("DT_NEEDED"))
+        header = _header(elf)
+    except _DAMAGED as e:
         raise UsageError(f"{path} is not an ELF program ({e or type(e).__name__})") from e
     return Binary(
         name=path.name, header=header, interpreter=next(iter(interpreters), None) or None, needed=needed
@@ -124,7 +128,7 @@ def read_header(data: bytes) -> Header | None:
     try:
         # The tables are on the board still; an ELF without any can be read from its header alone.
         return _header(ELFFile(BytesIO(_without_tables(data))))
-    except (ELFError, ValueError, KeyError, AttributeError, TypeError, IndexError, OverflowError):
+    except _DAMAGED:
         return None
 
 

@@ -11,10 +11,11 @@ from toolchain_wrappers.sigmastar.console import plain
 
 _COMPILES = re.compile(r"(?<![\w/.-])(?P<file>[\w./+-]+\.(?:c|cc|cpp|cxx|S|s|o))(?![\w/.-])")
 _ERROR = re.compile(
-    r"\b(?:fatal )?error\b[: ]|\bundefined reference\b|not found|No such file|\*\*\* ", re.IGNORECASE
+    r"\b(?:fatal )?error\b[: ]|\bundefined reference\b|not found|No such file|make\S*: \*\*\* ", re.IGNORECASE
 )
 _SURE = re.compile(
-    r":\d+(?::\d+)?: (?:fatal )?error: |\bundefined reference to\b|\bld returned \d+ exit status|\*\*\* "
+    r":\d+(?::\d+)?: (?:fatal )?error: |\b(?:gcc|g\+\+|cc1\w*|collect2): (?:fatal )?error: |make\S*: \*\*\* "
+    r"|\bundefined reference to\b|-(?:gcc|g\+\+|ld): (?:(?:command )?not found|No such file)"
 )
 _CONSEQUENCE = re.compile(r"\*\*\* \[|\*\*\* Waiting|ld returned|compilation terminated|\(ignored\)$")
 
@@ -41,9 +42,17 @@ def explain(lines: Iterable[str], failures: Iterable[Failure]) -> tuple[Failure,
 
 
 def first_error(lines: Iterable[str]) -> str | None:
-    """The first line that reads like a cause; else the first that reads like an error at all."""
-    errors = [text for line in lines if _ERROR.search(text := plain(line))]
-    return next((text for text in errors if not _CONSEQUENCE.search(text)), errors[0] if errors else None)
+    """The first line that reads like a cause; else what was said before make gave up, or that it did."""
+    before: str | None = None
+    gave_up: str | None = None
+    for line in lines:
+        text = plain(line)
+        if _CONSEQUENCE.search(text):
+            gave_up = gave_up or before or text
+        elif _ERROR.search(text):
+            return text
+        before = text or before
+    return gave_up
 
 
 def shows_error(lines: Iterable[str]) -> bool:
