@@ -14,6 +14,7 @@ from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
 from deployer.release import activate, contents, lock, manifest, space, survey
 from deployer.release.manifest import BoardFile, Entry, Manifest
 from deployer.release.survey import Inventory, OnBoard
+from deployer.running import abi
 
 __all__ = ["BoardFile", "PushReport", "check_chip", "push"]
 
@@ -78,7 +79,9 @@ def push(
         emit(Finished(step=STEP, note=f"nothing sent, {len(wanted.entries)} files unchanged"))
         return task.report(sending=[], previous=None, started=started, dry_run=dry_run)
     if chip is not None:
-        check_chip(chip, board.facts(directory), emit=emit)
+        facts = board.facts(directory)
+        check_chip(chip, facts, emit=emit)
+        abi.check(files, facts)
     if dry_run:
         there = task.look()
         sending, fit = task.plan(there, replace=replace)

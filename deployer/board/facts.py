@@ -44,7 +44,9 @@ def ask(board: Remote, directory: PurePosixPath, *, folder: Path | None = None) 
     said = facts_of(sections)
     if said.boot_id != known.boot_id:
         memory.keep(board.address, kept_in, said.boot_id, sections)
-    return replace(said, chip=board.config.chip or said.chip)
+    # As asked: a simulated board speaks of where they lie on the machine that plays it.
+    places = tuple(replace(place, path=path) for place, path in zip(said.places, asked, strict=False))
+    return replace(said, chip=board.config.chip or said.chip, places=places)
 
 
 def remembered(config: BoardConfig, *, folder: Path | None = None) -> BoardFacts | None:
