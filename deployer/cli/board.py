@@ -23,6 +23,9 @@ def command() -> None:
     """List, add, ask, use, find, forget or simulate boards."""
 
 
+command.add_command(emulate.command)
+
+
 @command.command("list")
 @chosen
 @common
