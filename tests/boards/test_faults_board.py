@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.boards.rig import Rig, content
+from tests.boards.rig import Rig, content, wait_until
 
-STAGES = [0.0, 0.4, 0.95]
+STAGES = [0.05, 0.4, 0.95]  # of the bytes: just logged in, in the model, nearly through
 
 
 def _before(rig: Rig, folder: Path) -> dict[str, bytes]:
@@ -102,8 +101,5 @@ def test_no_process_and_no_connection_is_left(rig: Rig, tmp_path: Path) -> None:
     """After a push the board runs what it ran before."""
     before = sorted(rig.frame.processes().values())
     rig.pushed(rig.release(tmp_path / "new"))
-    deadline = 200
-    while sorted(rig.frame.processes().values()) != before and deadline:
-        deadline -= 1
-        os.sched_yield()
-    assert sorted(rig.frame.processes().values()) == before
+
+    wait_until(lambda: sorted(rig.frame.processes().values()) == before)

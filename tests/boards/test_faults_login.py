@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deployer.errors import LoginRefused
 from tests.boards.client import Outcome
 from tests.boards.conftest import Boards
 from tests.boards.rig import Rig
@@ -42,6 +43,7 @@ def _listener(rig: Rig, answer: bytes | None) -> Iterator[int]:
                 held.append(server.accept()[0])
                 if answer is not None:
                     held[-1].sendall(answer)
+                    held[-1].shutdown(socket.SHUT_WR if b"HTTP" in answer else socket.SHUT_RD)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -105,11 +107,11 @@ def test_a_wrong_password_is_refused(boards: Boards, kind: str, monkeypatch: pyt
     place = boards.of(kind)
     with monkeypatch.context() as wrong:
         wrong.setenv(PASSWORD_VARIABLE, "not-this-one")
-        with pytest.raises(Exception, match="log-in refused") as caught, place.board():
+        with pytest.raises(LoginRefused, match="log-in refused") as caught, place.board():
             pass
-    assert getattr(caught.value, "exit_code", None) == 4
-    assert place.config.address in str(caught.value) and PASSWORD_VARIABLE in str(caught.value)
-    assert "not-this-one" not in f"{caught.value} {caught.getrepr(showlocals=False)}"
+    error = caught.value
+    assert error.exit_code == 4 and place.config.address in str(error) and PASSWORD_VARIABLE in str(error)
+    assert "not-this-one" not in f"{error} {error.hint} {error.__cause__} {error.__context__}"
     with place.board():
         pass
 

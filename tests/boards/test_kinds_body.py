@@ -30,7 +30,6 @@ AWKWARD_NAMES = [
 ]
 
 
-ORPHANS = "dropbear gives a command no process group, so only the program itself is stopped, not its children"
 FILES_ONLY = "a server that runs no commands is noticed late, and not in these words"
 
 
@@ -90,8 +89,6 @@ def test_a_hung_program_leaves_no_process(any_board: Place) -> None:
     assert group.isdigit() and left.exit_status not in (0, None)
     if any_board.frame is not None:
         left_over = [words for words in any_board.frame.processes().values() if "sleep 61" in words]
-        if left_over and any_board.config.name == "dropbear":
-            pytest.xfail(ORPHANS)
         assert left_over == []
 
 

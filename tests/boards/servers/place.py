@@ -44,9 +44,13 @@ class Place:
         return self.files / "current"
 
     def content(self, directory: PurePosixPath | None = None) -> dict[str, bytes]:
-        """What a program on the board finds below `directory` (`DIRECTORY/current` unless told), links followed."""
+        """What a program on the board finds below `directory` (`DIRECTORY/current` unless told), links followed.
+
+        The manifest of a release is left out.
+        """
         top = self.seen(directory or self.config.directory / "current")
-        return self._below(top, PurePosixPath()) if top.is_dir() else {}
+        found = self._below(top, PurePosixPath()) if top.is_dir() else {}
+        return {name: data for name, data in found.items() if name != ".manifest"}
 
     def tree(self, directory: PurePosixPath | None = None) -> dict[str, bytes | str | None]:
         """All there is below `directory` (`DIRECTORY` unless told): bytes, a link's target, None for folders."""
