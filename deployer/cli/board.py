@@ -11,7 +11,7 @@ from rich.table import Table
 from deployer.board import ssh
 from deployer.board.base import BoardFacts
 from deployer.board.config import BoardConfig
-from deployer.cli import board_add, board_run, fleet
+from deployer.cli import board_add, board_run, emulate, fleet
 from deployer.cli.console import results
 from deployer.cli.options import Asked, Session, boards, chosen, common, named
 from deployer.fleet import jobs
@@ -107,7 +107,7 @@ def simulate(root: Path | None, port: int, chip: str, sftp: bool) -> None:
         raise click.exceptions.Exit(code)
 
 
-for _part in (board_add.add, board_add.find, board_run.run, board_run.shell, board_run.logs):
+for _part in (board_add.add, board_add.find, board_run.run, board_run.shell, board_run.logs, emulate.command):
     command.add_command(_part)
 
 
