@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -119,12 +119,10 @@ def parse_address(text: str) -> BoardConfig:
     hint = "write user@host:port, for instance root@192.168.1.10:22; user and port may be left out"
     if found is None:
         raise ConfigError(f"{text!r} is not the address of a board", hint=hint)
-    given = {k: v for k, v in found.groupdict().items() if v is not None}
-    host = given.get("ipv6") or given.get("host", "")
-    try:
-        return BoardConfig(
-            name=text, host=host, port=int(given.get("port", "22")), user=given.get("user", "root")
-        )
+    host = found["ipv6"] or found["host"]
+    given: dict[str, Any] = {k: found[k] for k in ("user", "port") if found[k] is not None}
+    try:  # what is left out is not given: ~/.ssh/config may know it
+        return BoardConfig(name=text, host=host, **given)
     except ValidationError as e:
         faults = "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors())
         raise ConfigError(f"{text!r} is not the address of a board: {faults}", hint=hint) from e

@@ -1,21 +1,37 @@
-"""Our own known_hosts: trust on first use, and a changed key is refused with both fingerprints."""
+"""Our own known_hosts: trust on first use, and a changed key is refused with both fingerprints.
+
+Both clients go by it: what one has learnt, the other knows.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deployer.board.config import BoardConfig
 from deployer.errors import LoginRefused
 
-if TYPE_CHECKING:
-    from paramiko import PKey
-
 STATE_VARIABLE = "DEPLOY_STATE_DIR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostKey:
+    """A public host key as known_hosts spells it."""
+
+    kind: str
+    base64: str
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:...`, as OpenSSH prints it."""
+        digest = hashlib.sha256(base64.b64decode(self.base64)).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 def state_dir() -> Path:
@@ -28,17 +44,12 @@ def state_dir() -> Path:
     return platformdirs.user_state_path("deploy", appauthor=False)
 
 
-def fingerprint(key: PKey) -> str:
-    """`SHA256:...`, as OpenSSH prints it."""
-    return _fingerprint(key.asbytes())
-
-
 def known_keys(config: BoardConfig, folder: Path) -> dict[str, str]:
     """Algorithm -> base64 key that is remembered for this board's address."""
-    return {kind: key for name, kind, key in _entries(folder) if name == _entry_name(config)}
+    return {kind: key for name, kind, key in _entries(folder) if name == entry_name(config)}
 
 
-def check(config: BoardConfig, key: PKey, folder: Path) -> str | None:
+def check(config: BoardConfig, key: HostKey, folder: Path) -> str | None:
     """Judge the host key a board has shown; on first contact remember it and return its fingerprint.
 
     Raises LoginRefused for a changed key, and under `strict` for an unknown one.
@@ -46,24 +57,34 @@ def check(config: BoardConfig, key: PKey, folder: Path) -> str | None:
     if config.host_key == "off":
         return None
     known = known_keys(config, folder)
-    shown = key.get_base64()
-    if shown in known.values():
+    if key.base64 in known.values():
         return None
     if known:
-        before = " or ".join(_fingerprint(base64.b64decode(k)) for k in known.values())
-        raise LoginRefused(
-            f"{config.address}: the host key has changed: known {before}, now {fingerprint(key)}",
-            hint=f"if the board was flashed anew: deploy board forget {config.name}; "
-            "if not, another machine answers at its address",
-        )
+        raise changed(config, key.fingerprint, folder)
     if config.host_key == "strict":
-        raise LoginRefused(
-            f"{config.address}: unknown host key {fingerprint(key)}",
-            hint=f"set `host_key: tofu` for {config.name} to trust the first key seen, "
-            f"or add the key to {_file(folder)}",
-        )
+        raise unknown(config, key.fingerprint, folder)
     _remember(config, key, folder)
-    return fingerprint(key)
+    return key.fingerprint
+
+
+def changed(config: BoardConfig, shown: str, folder: Path) -> LoginRefused:
+    """The error for a board that shows another key than before; `shown` is its fingerprint."""
+    known = known_keys(config, folder).items()
+    before = " or ".join(HostKey(kind=kind, base64=key).fingerprint for kind, key in known)
+    return LoginRefused(
+        f"{config.address}: the host key has changed: known {before}, now {shown}",
+        hint=f"if the board was flashed anew: deploy board forget {config.name}; "
+        "if not, another machine answers at its address",
+    )
+
+
+def unknown(config: BoardConfig, shown: str, folder: Path) -> LoginRefused:
+    """The error for a first contact under `strict`."""
+    return LoginRefused(
+        f"{config.address}: unknown host key {shown}",
+        hint=f"set `host_key: tofu` for {config.name} to trust the first key seen, "
+        f"or add the key to {_file(folder)}, as `{entry_name(config)} TYPE KEY`",
+    )
 
 
 def forget(config: BoardConfig, *, folder: Path | None = None) -> bool:
@@ -71,19 +92,34 @@ def forget(config: BoardConfig, *, folder: Path | None = None) -> bool:
     folder = folder or state_dir()
     if not known_keys(config, folder):
         return False
-    path = _file(folder)
-    kept = [" ".join(entry) for entry in _entries(folder) if entry[0] != _entry_name(config)]
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    fresh.replace(path)
+    with _locked(folder):
+        path = _file(folder)
+        kept = [" ".join(entry) for entry in _entries(folder) if entry[0] != entry_name(config)]
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        fresh.replace(path)
     return True
 
 
-def _remember(config: BoardConfig, key: PKey, folder: Path) -> None:
+def entry_name(config: BoardConfig) -> str:
+    """What the board is called in known_hosts. Behind different jump hosts one address is different boards."""
+    place = config.host if config.port == 22 else f"[{config.host}]:{config.port}"
+    return place if config.jump is None else f"{place}-by-{config.jump.replace(',', '-')}"
+
+
+def _remember(config: BoardConfig, key: HostKey, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    line = f"{_entry_name(config)} {key.get_name()} {key.get_base64()}\n"
-    with _file(folder).open("a", encoding="utf-8") as file:  # one short append: safe beside other runs
+    line = f"{entry_name(config)} {key.kind} {key.base64}\n"
+    with _locked(folder), _file(folder).open("a", encoding="utf-8") as file:
         file.write(line)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One run of `deploy` at a time changes the file."""
+    with _file(folder).with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _entries(folder: Path) -> list[tuple[str, str, str]]:
@@ -91,18 +127,10 @@ def _entries(folder: Path) -> list[tuple[str, str, str]]:
     with contextlib.suppress(FileNotFoundError):
         for line in _file(folder).read_text(encoding="utf-8").splitlines():
             match line.split():
-                case [name, kind, key] if not name.startswith("#"):
+                case [name, kind, key, *_] if not name.startswith(("#", "@")):
                     entries.append((name, kind, key))
     return entries
 
 
-def _entry_name(config: BoardConfig) -> str:
-    return config.host if config.port == 22 else f"[{config.host}]:{config.port}"
-
-
 def _file(folder: Path) -> Path:
     return folder / "known_hosts"
-
-
-def _fingerprint(key: bytes) -> str:
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")

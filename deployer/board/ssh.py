@@ -1,35 +1,35 @@
-"""A board behind an SSH server: paramiko's transport, with its known traps avoided."""
+"""A board behind an SSH server, whichever client reaches it."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import paramiko
-from paramiko.ssh_exception import SSHException
-
-from deployer.board import facts as board_facts
-from deployer.board import hostkeys, transfer
 from deployer.board.base import BoardFacts, Completed, Link, OnOutput, Upload
-from deployer.board.channel import DYING_S, Exchange, PidMarker
+from deployer.board.channel import Exchange, PidMarker
 from deployer.board.config import BoardConfig
-from deployer.board.connect import connect
-from deployer.board.hostkeys import forget
+from deployer.board.connect import connect, forget
+from deployer.board.hostkeys import state_dir as default_state_dir
+from deployer.board.link import Connection
 from deployer.board.stop import GRACE_S, STOP
+from deployer.board.turns import Turn, Turns
 from deployer.errors import BoardUnreachable
 from deployer.events import Emit, ignore
 
+if TYPE_CHECKING:
+    from paramiko import SFTPClient
+
 __all__ = ["SshBoard", "command_line", "forget"]
 
-_SFTP_TIMEOUT_S = 15.0
 _LAST_WORDS_S = 1.0
-
+_STARTS_S = 15.0
 _STOP_TIMEOUT_S = 8.0
+_CAREFUL = "dropbear"
 
 
 class SshBoard:
@@ -41,26 +41,33 @@ class SshBoard:
         self.address = config.address
         self._emit = emit
         self._state_dir = state_dir
-        self._transport: paramiko.Transport | None = None
-        self._sftp: paramiko.SFTPClient | None = None
-        self._sftp_missing = False
+        self._connection: Connection | None = None
+        self._turns = Turns(careful=False)
+        self._early: _Early | None = None
+
+    def begin(self) -> Self:
+        """Start to connect beside what the caller does next; what fails is raised by `connect()`."""
+        if self._connection is None and self._early is None:
+            self._early = _Early(self._dial)
+        return self
 
     def connect(self) -> Self:
         """Connect and log in. Raises BoardUnreachable, LoginRefused, ConfigError."""
-        if self._transport is None:
-            folder = self._state_dir or hostkeys.state_dir()
-            self._transport = connect(self.config, folder=folder, emit=self._emit)
+        if self._connection is None:
+            early, self._early = self._early, None
+            self._connection = early.result() if early is not None else self._dial()
+            self._turns = Turns(careful=_CAREFUL in self._connection.server)
         return self
 
     def close(self) -> None:
         """End the connection; harmless when there is none."""
-        if self._sftp is not None:
-            with contextlib.suppress(OSError, EOFError, SSHException):
-                self._sftp.close()
-        if self._transport is not None:
-            self._transport.close()
-        self._transport = self._sftp = None
-        self._sftp_missing = False
+        early, self._early = self._early, None
+        if early is not None:
+            with contextlib.suppress(Exception):
+                early.result().close()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def __enter__(self) -> Self:
         return self.connect()
@@ -86,61 +93,62 @@ class SshBoard:
             timeout_s=timeout_s,
             cwd=cwd,
             env=env or {},
-            stdin=[] if stdin is None else [stdin],
+            stdin=(stdin,) if stdin else (),
             on_output=on_output,
         )
 
     def script(
-        self, text: str, *args: str, timeout_s: float, stdin: Iterable[bytes] | None = None
+        self,
+        text: str,
+        *args: str,
+        timeout_s: float,
+        stdin: Iterable[bytes] | None = None,
+        on_output: OnOutput | None = None,
     ) -> Completed:
         """Run a fixed shell text; what varies are its arguments, so no name can become code."""
-        return self._execute(["sh", "-c", text, "sh", *args], timeout_s=timeout_s, stdin=stdin or [])
+        argv = ["sh", "-c", text, "sh", *args]
+        given = () if stdin is None else stdin
+        return self._execute(argv, timeout_s=timeout_s, stdin=given, on_output=on_output)
 
     def link(self) -> Link:
-        """What is known of the connection."""
-        return Link(client="paramiko", server=self._open().remote_version)
+        """What is known of the connection. Raises BoardUnreachable."""
+        with Turn(self._turns, ends_by_itself=True):
+            return self._open().link()
 
     def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Place files, each complete or absent. Raises TransferError, NoSpace, BoardUnreachable."""
+        from deployer.board import transfer
+
         transfer.push(self, uploads, on_bytes=on_bytes)
 
     def pull(self, source: PurePosixPath, target: Path) -> None:
         """Fetch one file, whole or not at all. Raises TransferError, BoardUnreachable."""
+        from deployer.board import transfer
+
         transfer.pull(self, source, target)
 
     def facts(self, directory: PurePosixPath) -> BoardFacts:
         """Ask the board about itself, in one command; a configured `chip:` counts before the board's word."""
-        done = self.script(board_facts.SCRIPT, str(directory), timeout_s=30)
-        said = board_facts.parse(done.stdout)
-        return replace(said, chip=self.config.chip or said.chip)
+        from deployer.board import facts as board_facts
 
-    def sftp(self) -> paramiko.SFTPClient | None:
+        return board_facts.ask(self, directory, folder=self._state_dir)
+
+    def sftp(self) -> SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
-        if self._sftp is None and not self._sftp_missing:
-            try:
-                channel = self._open().open_session(timeout=_SFTP_TIMEOUT_S)
-                channel.settimeout(_SFTP_TIMEOUT_S)  # some servers accept and then say nothing
-                channel.invoke_subsystem("sftp")
-                self._sftp = paramiko.SFTPClient(channel)
-            except (SSHException, OSError, EOFError, paramiko.SFTPError) as e:
-                self.check_alive(e)
-                self._sftp_missing = True
-        return self._sftp
+        with Turn(self._turns, ends_by_itself=False):
+            return self._open().sftp()
 
     def check_alive(self, cause: BaseException | None = None) -> None:
         """Raises BoardUnreachable when the connection is gone."""
-        if self._transport is not None and cause is not None:
-            self._transport.join(DYING_S)
-        if self._transport is None or not self._transport.is_active():
-            raise BoardUnreachable(
-                f"{self.address}: the connection was lost",
-                hint="did the board reboot or lose power or network? try again once it answers",
-            ) from cause
+        self._open().check_alive(cause)
 
-    def _open(self) -> paramiko.Transport:
-        if self._transport is None:
+    def _dial(self) -> Connection:
+        return connect(self.config, folder=self._state_dir or default_state_dir(), emit=self._emit)
+
+    def _open(self) -> Connection:
+        if self._connection is None:
             raise BoardUnreachable(f"{self.address}: not connected", hint="use the board in a `with` block")
-        return self._transport
+        return self._connection
 
     def _execute(
         self,
@@ -154,35 +162,61 @@ class SshBoard:
     ) -> Completed:
         marker = PidMarker()
         command = command_line(argv, cwd=cwd, env={**self.config.env, **(env or {})}, first=marker.command)
-        exchange = Exchange(self._open(), self.address, command, marker=marker)
-        exchange.feed(stdin)
-        try:
-            ended = exchange.wait(timeout_s, on_output)
-        except KeyboardInterrupt:
-            self._stop(marker.pid)
-            raise
-        if not ended:
-            self._stop(marker.pid)
-            with contextlib.suppress(BoardUnreachable):
-                exchange.wait(_LAST_WORDS_S, on_output)
-        result = exchange.result(timed_out=not ended)
-        return Completed(
-            exit_status=result.exit_status,
-            stdout=result.stdout,
-            stderr=result.stderr,
-            elapsed_ms=result.elapsed_ms,
-            timed_out=result.timed_out,
-        )
+        without_input = isinstance(stdin, Collection) and not stdin
+        with Turn(self._turns, ends_by_itself=without_input) as turn:
+            exchange = Exchange(self._open().start(command), marker=marker, on_output=on_output)
+            try:
+                if self._turns.careful:
+                    exchange.wait_started(_STARTS_S)
+                turn.opened()
+                exchange.feed(() if without_input else stdin, before_end=turn.before_end)
+                ended = exchange.wait(timeout_s)
+            except KeyboardInterrupt:
+                self._stop(marker.pid)
+                raise
+            except BaseException:
+                exchange.abandon()
+                raise
+            if not ended:
+                self._stop(marker.pid)
+                with contextlib.suppress(BoardUnreachable):
+                    exchange.wait(_LAST_WORDS_S)
+            return exchange.result(timed_out=not ended)
 
     def _stop(self, pid: int | None) -> None:
+        """Out of turn: it is this or a program left on the board."""
         if pid is None:
             return
         with contextlib.suppress(BoardUnreachable):
-            stopping = Exchange(
-                self._open(), self.address, shlex.join(["sh", "-c", STOP, "sh", str(pid), str(GRACE_S)])
-            )
-            stopping.wait(_STOP_TIMEOUT_S, None)
+            command = shlex.join(["sh", "-c", STOP, "sh", str(pid), str(GRACE_S)])
+            stopping = Exchange(self._open().start(command))
+            stopping.feed(())
+            stopping.wait(_STOP_TIMEOUT_S)
             stopping.result(timed_out=False)
+
+
+class _Early:
+    """A connection that is being made in another thread."""
+
+    def __init__(self, dial: Callable[[], Connection]) -> None:
+        self._dial = dial
+        self._made: Connection | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def result(self) -> Connection:
+        """The connection, once it is there; raises what kept it from being."""
+        self._thread.join()
+        if self._made is None:
+            raise self._error or AssertionError("neither made nor failed")
+        return self._made
+
+    def _run(self) -> None:
+        try:
+            self._made = self._dial()
+        except BaseException as e:
+            self._error = e
 
 
 def command_line(

@@ -1,0 +1,243 @@
+"""A connection by paramiko, with its known traps avoided."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import threading
+import time
+from typing import Any
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.ssh_exception import SSHException
+
+from deployer.board.base import Link
+from deployer.board.link import Process, Sink, lost, refuses
+
+DYING_S = 0.2
+"""A lost connection closes its channels first and itself a moment later: how long we wait to know."""
+
+OPEN_TIMEOUT_S = 15.0
+SFTP_TIMEOUT_S = 15.0
+
+_CHUNK_BYTES = 1 << 16
+_TCP_RTT_OFFSET = 68  # struct tcp_info, linux/tcp.h: tcpi_rtt in microseconds
+
+
+class ParamikoConnection:
+    """`Connection` over paramiko's transport. `below` are closed with it: the jump hosts, nearest last."""
+
+    def __init__(
+        self,
+        transport: paramiko.Transport,
+        address: str,
+        *,
+        sock: socket.socket | None = None,
+        below: tuple[ParamikoConnection, ...] = (),
+    ) -> None:
+        self.transport = transport
+        self.address = address
+        self._sock = sock
+        self._below = below
+        self._lock = threading.Lock()
+        self._sftp: paramiko.SFTPClient | None = None
+        self._sftp_missing = False
+        self._window_bytes: int | None = None
+        self._link: Link | None = None
+
+    @property
+    def server(self) -> str:
+        """The server's greeting."""
+        return self.transport.remote_version
+
+    def start(self, command: str) -> Process:
+        """Have the login shell run `command`. Raises BoardUnreachable."""
+        try:
+            return ParamikoProcess(self, self.open_channel(), command.encode("utf-8", "surrogateescape"))
+        except (SSHException, OSError, EOFError) as e:
+            raise self.failed(e) from e
+
+    def open_channel(self) -> paramiko.Channel:
+        """A new session channel; the first one tells the server's window."""
+        channel = self.transport.open_session(timeout=OPEN_TIMEOUT_S)
+        if self._window_bytes is None:
+            self._window_bytes = channel.out_window_size
+        return channel
+
+    def sftp(self) -> paramiko.SFTPClient | None:
+        """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
+        with self._lock:
+            if self._sftp is None and not self._sftp_missing:
+                try:
+                    channel = self.open_channel()
+                    channel.settimeout(SFTP_TIMEOUT_S)  # some servers accept and then say nothing
+                    channel.invoke_subsystem("sftp")
+                    self._sftp = paramiko.SFTPClient(channel)
+                except (SSHException, OSError, EOFError, paramiko.SFTPError) as e:
+                    self.check_alive(e)
+                    self._sftp_missing = True
+            return self._sftp
+
+    def link(self) -> Link:
+        """Greeting, window and round trip. Raises BoardUnreachable."""
+        if self._link is None:
+            started = time.monotonic()
+            if self._window_bytes is None:
+                with contextlib.closing(self._probe()):
+                    pass
+            elapsed_ms = 1000 * (time.monotonic() - started)
+            round_trip_ms = None if self._below else _tcp_round_trip_ms(self._sock)
+            if round_trip_ms is None:  # the nearest hop's TCP says nothing of the way behind it
+                started = time.monotonic()
+                with contextlib.closing(self._probe()):
+                    elapsed_ms = 1000 * (time.monotonic() - started)
+                round_trip_ms = elapsed_ms
+            self._link = Link(
+                client="paramiko",
+                server=self.transport.remote_version,
+                window_bytes=self._window_bytes,
+                round_trip_ms=round_trip_ms,
+            )
+        return self._link
+
+    def check_alive(self, cause: BaseException | None = None) -> None:
+        """Raises BoardUnreachable when the connection is gone."""
+        if cause is not None:
+            self.transport.join(DYING_S)
+        if not self.transport.is_active():
+            raise lost(self.address) from cause
+
+    def failed(self, cause: BaseException | None) -> Exception:
+        """What to say of a channel that is gone: the connection is too, or the board refuses."""
+        self.transport.join(DYING_S)
+        if self.transport.is_active():
+            return refuses(self.address, cause)
+        return lost(self.address, cause or self.transport.get_exception())
+
+    def close(self) -> None:
+        """End it; harmless when it is gone."""
+        if self._sftp is not None:
+            with contextlib.suppress(OSError, EOFError, SSHException):
+                self._sftp.close()
+        self.transport.close()
+        for one in reversed(self._below):
+            one.close()
+
+    def _probe(self) -> paramiko.Channel:
+        try:
+            return self.open_channel()
+        except (SSHException, OSError, EOFError) as e:
+            raise self.failed(e) from e
+
+
+class ParamikoProcess:
+    """`Process` on a paramiko channel."""
+
+    def __init__(self, connection: ParamikoConnection, channel: paramiko.Channel, command: bytes) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._poll = select.poll()
+        self._poll.register(channel.fileno(), select.POLLIN)
+        _request_exec(channel, command)
+
+    def read(self, limit_s: float, sink: Sink) -> bool:
+        """Hand over what has come, waiting at most `limit_s` for something; whether anything came."""
+        got = self._take(sink)
+        if not got and limit_s > 0 and not self.ended():
+            self._pause(limit_s)
+            got = self._take(sink)
+        return got
+
+    def ended(self) -> bool:
+        """Both streams are over and read, and the status has come (or never will)."""
+        channel = self._channel
+        return bool(
+            channel.exit_status_ready()
+            and (channel.eof_received or channel.closed)
+            and not channel.recv_ready()
+            and not channel.recv_stderr_ready()
+        )
+
+    def status(self) -> int | None:
+        """paramiko's -1 is a signal, a refusal or a lost connection: only the first is a result."""
+        status = self._channel.recv_exit_status()
+        if status != -1:
+            return status
+        transport = self._connection.transport
+        transport.join(DYING_S)
+        if self._accepted() and transport.is_active():
+            return None
+        self._channel.close()
+        cause = SSHException("Channel closed.") if transport.is_active() else transport.get_exception()
+        raise self._connection.failed(cause)
+
+    def send(self, data: bytes) -> bool:
+        """Write to standard input; False when nobody listens: how the command ended is told by its status."""
+        try:
+            self._channel.sendall(data)
+        except (OSError, EOFError, SSHException):
+            return False
+        return True
+
+    def send_eof(self) -> None:
+        """End standard input."""
+        with contextlib.suppress(OSError, EOFError, SSHException):
+            self._channel.shutdown_write()
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self._channel.close()
+
+    def _accepted(self) -> bool:
+        return bool(self._channel.event_ready)
+
+    def _take(self, sink: Sink) -> bool:
+        got = False
+        channel = self._channel
+        for name, ready, receive in (
+            ("stdout", channel.recv_ready, channel.recv),
+            ("stderr", channel.recv_stderr_ready, channel.recv_stderr),
+        ):
+            while ready() and (data := receive(_CHUNK_BYTES)):
+                got = True
+                sink(name, data)
+        return got
+
+    def _pause(self, limit_s: float) -> None:
+        if self._channel.eof_received:  # its descriptor stays readable from now on
+            self._channel.status_event.wait(limit_s)
+        else:
+            self._poll.poll(1000 * limit_s)
+
+
+def _request_exec(channel: paramiko.Channel, command: bytes) -> None:
+    """Ask for `command` without waiting for the yes: input follows at once, a no closes the channel.
+
+    `Channel.exec_command` would wait a round trip, and for ever if the answer is lost.
+    """
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("exec")
+    message.add_boolean(True)
+    message.add_string(command)
+    inner: Any = channel
+    inner._event_pending()
+    inner.transport._send_user_message(message)
+
+
+def _tcp_round_trip_ms(sock: socket.socket | None) -> float | None:
+    """The kernel's own measure of the peer, where it tells (Linux)."""
+    if sock is None or not hasattr(socket, "TCP_INFO"):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    except OSError:
+        return None
+    if len(info) < _TCP_RTT_OFFSET + 4:
+        return None
+    rtt_us: int = struct.unpack_from("=I", info, _TCP_RTT_OFFSET)[0]
+    return rtt_us / 1000 if rtt_us else None
