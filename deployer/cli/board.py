@@ -23,9 +23,6 @@ def command() -> None:
     """List, add, ask, use, find, forget or simulate boards."""
 
 
-command.add_command(emulate.command)
-
-
 @command.command("list")
 @chosen
 @common
