@@ -17,6 +17,7 @@ from board_runner.emulator.errors import EmulatorError
 from board_runner.emulator.flash import make_flash
 from board_runner.emulator.initramfs import UP, initramfs
 from board_runner.emulator.kernel import METAPACKAGES, Kernel, kernel
+from board_runner.emulator.keys import kept_host_key
 from board_runner.emulator.machine import MACHINES, BoardArch, Files, boot, describe, qemu
 from board_runner.emulator.packages import Packages, Say, silent
 from board_runner.emulator.roots import ROOT_PACKAGES, SFTP_PACKAGE, Login, Root, build_root
@@ -34,8 +35,8 @@ class EmulatedBoardConfig:
     """How an emulated board is made; the defaults are those of a small board in the field.
 
     `port` 0 takes a free one. `flash_kib` is the room of `/customer`, `model` what the device tree calls the
-    board, `window_bytes` how much dropbear takes before it must answer (None: its own 24 KiB). `folder` holds
-    disk, console log and kernel command; without one they are temporary.
+    board, `window_bytes` how much dropbear takes before it must answer (None: its own 24 KiB). `folder` keeps
+    disk, host key and console log, so that the same folder is the same board; without one they are temporary.
     """
 
     arch: BoardArch = "aarch64"
@@ -120,6 +121,7 @@ class EmulatedBoard:
                 password=self.config.password,
                 authorized_key=self.config.authorized_key,
                 sftp=self.config.sftp,
+                host_key=kept_host_key(files.host_key),
                 say=self._say,
             )
             initramfs(root, self._kernel, files.initramfs, window_bytes=self.config.window_bytes)

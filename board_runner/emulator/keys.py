@@ -6,10 +6,12 @@ import base64
 import hashlib
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _KIND = b"ssh-ed25519"
+_PUBLIC_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +25,24 @@ class HostKey:
 def new_host_key() -> HostKey:
     """A fresh Ed25519 key. Dropbear's file: the kind, then seed and public half in one string of 64 bytes."""
     key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes_raw()
-    digest = hashlib.sha256(_string(_KIND) + _string(public)).digest()
-    return HostKey(
-        content=_string(_KIND) + _string(key.private_bytes_raw() + public),
-        fingerprint=f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}",
-    )
+    halves = key.private_bytes_raw() + key.public_key().public_bytes_raw()
+    return _host_key(_string(_KIND) + _string(halves))
+
+
+def kept_host_key(path: Path) -> HostKey:
+    """The key at `path`, made on the first call: a board has the same one after every start."""
+    if path.is_file():
+        return _host_key(path.read_bytes())
+    path.touch(mode=0o600)
+    key = new_host_key()
+    path.write_bytes(key.content)
+    return key
+
+
+def _host_key(content: bytes) -> HostKey:
+    digest = hashlib.sha256(_string(_KIND) + _string(content[-_PUBLIC_BYTES:])).digest()
+    text = base64.b64encode(digest).decode().rstrip("=")
+    return HostKey(content=content, fingerprint=f"SHA256:{text}")
 
 
 def _string(content: bytes) -> bytes:

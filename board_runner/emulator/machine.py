@@ -59,6 +59,11 @@ class Files:
         return self.folder / "customer.ext4"
 
     @property
+    def host_key(self) -> Path:
+        """The SSH server's key."""
+        return self.folder / "host_key"
+
+    @property
     def console(self) -> Path:
         """All that every boot has printed."""
         return self.folder / "console.log"

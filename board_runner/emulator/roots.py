@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from board_runner.emulator.errors import EmulatorError
-from board_runner.emulator.keys import new_host_key
+from board_runner.emulator.keys import HostKey, new_host_key
 from board_runner.emulator.packages import DebianArch, Packages, Say, silent
 
 Login = Literal["none", "password", "key"]
@@ -75,13 +75,15 @@ def build_root(
     authorized_key: str | None = None,
     sftp: bool = False,
     without: Collection[str] = (),
+    host_key: HostKey | None = None,
     say: Say = silent,
 ) -> Root:
     """Build a board's root in `folder`, which must not hold anything yet. Raises EmulatorError.
 
     `login` says how root gets in: without a password, by `password`, or by `authorized_key` (a line of
-    authorized_keys). `without` names BusyBox applets that the board lacks, as old ones do. Nothing is run
-    and no device node is made, so any user can build a root of any architecture.
+    authorized_keys). `without` names BusyBox applets that the board lacks, as old ones do; without a
+    `host_key` the server gets a fresh one. Nothing is run and no device node is made, so any user can build a
+    root of any architecture.
     """
     if folder.exists() and any(folder.iterdir()):
         raise EmulatorError(f"{folder} is not empty", hint="name a folder that does not exist yet")
@@ -95,7 +97,7 @@ def build_root(
     if sftp:
         _copy(sources, "usr/lib/openssh/sftp-server", folder / "usr/lib/sftp-server")
     _accounts(folder, login, password, authorized_key)
-    key = new_host_key()
+    key = host_key or new_host_key()
     _write(folder / HOST_KEY.lstrip("/"), key.content, mode=0o600)
     return Root(folder=folder, arch=arch, login=login, fingerprint=key.fingerprint)
 
