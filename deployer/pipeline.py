@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer import __version__, artifacts, program, records
+from deployer import __version__, artifacts, hooks, program, records
 from deployer import bench as bench_step
 from deployer import build as build_step
 from deployer import convert as convert_step
@@ -28,7 +29,7 @@ from deployer.comparison.layouts import Layout
 from deployer.conversion import simulate as simulate_step
 from deployer.conversion.job import Direct
 from deployer.conversion.simulate import Simulated
-from deployer.errors import MissingArtifact, ProgramFailed
+from deployer.errors import HookFailed, MissingArtifact, ProgramFailed
 from deployer.events import Advanced, Emit, Finished, Skipped, Started, ignore
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
@@ -83,7 +84,9 @@ def run(
     files = board_files(project, emit=emit) if files is None else files
     with SshBoard(config) as board:
         push_to(board, project, config, files, emit=emit)
-        return run_step.run_clip(board, project.program_on(config), name)
+        with hooks.around(board, config, emit=emit) as hooked:
+            result = run_step.run_clip(board, project.program_on(config), name)
+    return dataclasses.replace(result, hook_failure=hooked.failure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +96,10 @@ class Benched:
     record: RunRecord
     path: Path
     cut_short: BaseException | None
+    hook_failure: HookFailed | None = None
 
     def raise_failure(self) -> None:
-        """Raise what ended the bench early, or ProgramFailed when a run gave no result."""
+        """Raise what ended the bench early, ProgramFailed when a run gave no result, HookFailed."""
         if self.cut_short is not None:
             raise self.cut_short
         if self.record.failures:
@@ -104,6 +108,8 @@ class Benched:
                 f"{len(self.record.failures)} runs gave no result; the first, {first.clip}: {first.reason}",
                 hint=f"what was measured is kept in {self.path}",
             )
+        if self.hook_failure is not None:
+            raise self.hook_failure
 
 
 def bench(
@@ -122,9 +128,9 @@ def bench(
     with SshBoard(config) as board:
         push_to(board, project, config, files, emit=emit)
         facts = board.facts(placed.directory)
-        measured = bench_step.bench(
-            board, placed, [clip.name for clip in project.clips], runs=runs, emit=emit
-        )
+        with hooks.around(board, config, emit=emit) as hooked:
+            clips = [clip.name for clip in project.clips]
+            measured = bench_step.bench(board, placed, clips, runs=runs, emit=emit)
     record = RunRecord(
         id=run_id,
         kind="bench",
@@ -148,7 +154,12 @@ def bench(
         tool_version=__version__,
     )
     record = measured.into(record)
-    return Benched(record=record, path=record.save(project.runs_dir), cut_short=measured.cut_short)
+    return Benched(
+        record=record,
+        path=record.save(project.runs_dir),
+        cut_short=measured.cut_short,
+        hook_failure=hooked.failure,
+    )
 
 
 def board_info(config: BoardConfig, facts: BoardFacts) -> BoardInfo:
@@ -271,7 +282,7 @@ def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *
         needed.append(
             BoardFile(source=_own_simulator(project, emit=emit), name=board_stage.OWN, executable=True)
         )
-    with SshBoard(config) as board:
+    with SshBoard(config) as board, hooks.around(board, config, emit=emit):
         push_to(board, project, config, needed, emit=emit)
         why_not = board_stage.missing(board, simulator)
         if simulator is not None and why_not is None:

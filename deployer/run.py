@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from board_runner.errors import DeployError
 from deployer.board.base import Board, Completed
-from deployer.errors import ProgramFailed
+from deployer.errors import HookFailed, ProgramFailed
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput
 from deployer.running import aftermath, guard
@@ -43,6 +43,12 @@ class Result:
     class_id: int
     wall_ms: float
     warnings: tuple[str, ...] = ()
+    hook_failure: HookFailed | None = None
+
+    def raise_failure(self) -> None:
+        """Raise HookFailed when the board's after-hooks failed: the result is good, the board may not be."""
+        if self.hook_failure is not None:
+            raise self.hook_failure
 
 
 def run_clip(

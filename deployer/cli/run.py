@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from deployer import pipeline
+from deployer.board.config import BoardConfig
 from deployer.cli import fleet
 from deployer.cli import push as push_command
 from deployer.cli.options import Asked, Session, boards, common, dry_run
+from deployer.events import Emit
 from deployer.labels import shown
 from deployer.project import Project
 from deployer.run import Result
@@ -31,6 +33,7 @@ def command(session: Session, asked: Asked, clip: str, dry_run: bool) -> None:
         with session.progress() as emit:
             result = pipeline.run(project, asked.one(session), clip, emit=emit)
         session.show(as_data(result, project), lambda: _text(result, project))
+        result.raise_failure()
 
 
 def as_data(result: Result, project: Project) -> dict[str, Any]:
@@ -47,9 +50,15 @@ def as_data(result: Result, project: Project) -> dict[str, Any]:
 
 def _many(session: Session, project: Project, asked: Asked, clip: str) -> None:
     files = push_command.prepared(session, project)
+
+    def job(config: BoardConfig, emit: Emit) -> Result:
+        result = pipeline.run(project, config, clip, files=files, emit=emit)
+        result.raise_failure()
+        return result
+
     work = fleet.Work(
         command="run",
-        job=lambda config, emit: pipeline.run(project, config, clip, files=files, emit=emit),
+        job=job,
         columns=("class id", "invoke ms", "post process ms"),
         row=lambda r: (shown(r.class_id, project.labels), f"{r.invoke_ms:.3f}", f"{r.post_process_ms:.3f}"),
         data=lambda r: as_data(r, project),
