@@ -81,13 +81,34 @@ def socket_of(argv: Sequence[str]) -> socket.socket:
     with theirs:
         try:
             process = subprocess.Popen(
-                list(argv), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
+                list(argv),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
         except OSError as e:
             ours.close()
             raise ToolchainError(f"{argv[0]} cannot be started: {e.strerror}") from e
     threading.Thread(target=process.wait, daemon=True).start()  # nobody else does
     return ours
+
+
+def interactive(argv: Sequence[str]) -> int:
+    """Give the terminal to a program until it ends; its exit status. Ctrl-C is the program's own meanwhile.
+
+    Raises ToolchainError for one that cannot be started.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        # Handlers that ignore are inherited: the program gets the default one back.
+        return subprocess.call(list(argv), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    except OSError as e:
+        raise ToolchainError(
+            f"{argv[0]} cannot be started: {e.strerror}", hint=f"is {argv[0]} installed?"
+        ) from e
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def stream(
@@ -106,9 +127,9 @@ def stream(
 
     The log keeps every line once: of a redrawn one its last state. The whole process group is stopped on Ctrl-C,
     on an error, and when nothing was printed for `idle_timeout_s`, or nothing that `progressed` calls news, unless
-    `alive` then says that it works in silence. The
-    commands `stop` run then too, for what is not in the group, such as a container. Raises ToolchainError for a
-    silent program and for one that cannot be started. The exit status is not judged.
+    `alive` then says that it works in silence. The commands `stop` run then too, for what is not in the group, such
+    as a container. Raises ToolchainError for a silent program and for one that cannot be started. The exit status
+    is not judged.
     """
     try:
         process = subprocess.Popen(
@@ -157,24 +178,36 @@ class _Watch:
     ) -> None:
         self.fired = False
         self._process, self._idle_timeout_s, self._alive = process, idle_timeout_s, alive
+        self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self.heard()
 
     def heard(self) -> None:
-        self.stop()
+        with self._lock:
+            self._wind_up()
+
+    def stop(self) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+
+    def _wind_up(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = threading.Timer(self._idle_timeout_s, self._fire)
         self._timer.daemon = True
         self._timer.start()
 
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
     def _fire(self) -> None:
-        if self._alive is not None and self._process.poll() is None and self._alive():
-            self.heard()
-            return
-        self.fired = True
+        works = self._alive is not None and self._process.poll() is None and self._alive()
+        with self._lock:
+            if self._timer is not threading.current_thread():  # stopped or wound up meanwhile
+                return
+            if works:
+                self._wind_up()
+                return
+            self.fired = True
         _end(self._process)
 
 

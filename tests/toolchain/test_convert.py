@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from board_runner import models
-from board_runner.graph import Graph
-from deployer import artifacts, convert, resources
+from deployer import artifacts, convert
 from deployer.comparison import compare, stages
 from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.compare import StageOutputs
@@ -22,42 +20,17 @@ from deployer.conversion import simulate
 from deployer.conversion.job import ConvertJob, Direct
 from deployer.errors import MissingArtifact
 from deployer.events import Event, Skipped, ignore
-from toolchain_wrappers import standin
+from tests.toolchain import jobs
+from tests.toolchain.jobs import CLIPS
 from toolchain_wrappers.errors import ToolchainError
-from toolchain_wrappers.sigmastar import dumps, profile
-from toolchain_wrappers.sigmastar.commands import Tree
-from toolchain_wrappers.sigmastar.tools import Tools
+from toolchain_wrappers.sigmastar import dumps
 from toolchain_wrappers.standin.variants import by_seed
-
-CLIPS = sorted((resources.data_dir() / "clips").glob("*.wav"))[:2]
-
-
-def _job(folder: Path, seed: int = 0) -> ConvertJob:
-    variant = by_seed(seed)
-    made = standin.make(folder / "tool chain", variant)  # a blank in the path is no hindrance
-    onnx = resources.data_dir() / "eat.onnx"
-    contract = Graph.load(onnx).contract
-    assert contract is not None
-    return ConvertJob(
-        tools=Tools(
-            tree=Tree(models_dir=made.models_dir, tools_dir=made.tools_dir, algorithm="sed/eat"),
-            profile=profile.load(resources.configs_dir() / "toolchains", variant.profile()),
-        ),
-        onnx=onnx,
-        contract=contract,
-        model=models.get("eat"),
-        chip="pcupid",
-        calibration=CLIPS,
-        conv_format="ALL_UINT8",
-        store=folder / "store",
-        stall_timeout_s=60.0,
-    )
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> ConvertJob:
     """A job that was converted once."""
-    made = _job(tmp_path_factory.mktemp("convert"))
+    made = jobs.make(tmp_path_factory.mktemp("convert"))
     convert.convert(made, force=False, emit=ignore)
     return made
 
@@ -65,7 +38,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> ConvertJob:
 @pytest.fixture
 def fresh(tmp_path: Path) -> ConvertJob:
     """A job of one test's own, not yet converted."""
-    return _job(tmp_path)
+    return jobs.make(tmp_path)
 
 
 def test_the_three_models_and_the_log_are_kept_with_their_hashes(job: ConvertJob) -> None:
@@ -222,7 +195,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What the tree as published makes at level L1."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEVEL", "L1")
-        made = convert.convert(_job(tmp_path_factory.mktemp("plain")), force=False, emit=ignore)
+        made = convert.convert(jobs.make(tmp_path_factory.mktemp("plain")), force=False, emit=ignore)
     return made.image.read_bytes()
 
 
@@ -230,14 +203,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_every_variant_of_the_tree_is_driven_alike(
     plain: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """What is not published may be otherwise: order of arguments, names of folders, chatter, data files.
+    """What is not published may be otherwise: arguments, folders, chatter, data files, words and options of 1.x.
 
-    The models are the same bytes as those of the tree as published.
+    The models are the same bytes as those of the tree as published; float and offline are simulated.
     """
     monkeypatch.setenv("LEVEL", "L1")
-    made = convert.convert(_job(tmp_path, seed), force=False, emit=ignore)
+    job = jobs.make(tmp_path, by_seed(seed))
+    made = convert.convert(job, force=False, emit=ignore)
 
     assert plain == made.image.read_bytes()
+    assert len(CLIPS) == len(simulate.simulate(job, made, emit=ignore).texts)
+    simulation = Simulation(tools=job.tools, artifacts=made, contract=job.contract)
+    offline = _folder(tmp_path, "offline")
+    stages.simulate("offline", simulation, _clips(job), offline, jobs=1, emit=ignore)
+    assert len(CLIPS) == len(offline)
 
 
 def test_the_tools_can_be_run_one_by_one(fresh: ConvertJob) -> None:

@@ -77,3 +77,19 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     """No traceback of subprocess."""
     with pytest.raises(ToolchainError, match="nowhere cannot be started"):
         shell.stream(["nowhere"], cwd=tmp_path, log=tmp_path / "log", on_line=print, idle_timeout_s=1)
+
+
+def test_a_silent_tool_that_still_works_is_not_stopped(tmp_path: Path) -> None:
+    """Asked when the deadline comes: files that grow count as words; a tool that says no more is then stopped."""
+    answers = [True, True, False]
+    with pytest.raises(ToolchainError, match="no progress"):
+        shell.stream(
+            ["sleep", "60"],
+            cwd=tmp_path,
+            log=tmp_path / "log",
+            on_line=print,
+            idle_timeout_s=0.2,
+            alive=lambda: answers.pop(0),
+        )
+
+    assert [] == answers
