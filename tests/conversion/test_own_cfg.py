@@ -116,17 +116,19 @@ def test_a_wrong_value_is_refused_with_its_line_before_anything_is_written(
 
 def test_the_legal_values_are_named(job: ConvertJob) -> None:
     """The chip that the board needs, the nearest name of a file, the nearest name of a chip."""
-    assert job.base_cfg is not None
-    job.base_cfg.write_text(LISTS.replace("maruko,pcupid ", "pcupit "))
+    cfg = job.base_cfg
+    assert cfg is not None
+    cfg.write_text(LISTS.replace("maruko,pcupid ", "pcupit "))
     with pytest.raises(ToolchainError) as caught:
         convert.convert(job, force=False, emit=ignore)
     assert "set CHIP_LIST=pcupid" in caught.value.hint
 
-    job = replace(job, base_cfg=job.base_cfg)
-    job.base_cfg.write_text(LISTS.replace("maruko,", "marukko,").replace("other,eat", "othr,eat"))  # type: ignore[union-attr]
+    cfg.write_text(LISTS.replace("maruko,", "marukko,").replace("other,eat", "othr,eat"))
+    seen: list[Event] = []
     with pytest.raises(ToolchainError) as caught:
-        convert.convert(job, force=False, emit=ignore)
+        convert.convert(replace(job, base_cfg=cfg), force=False, emit=seen.append)
     assert "did you mean 'other.onnx'?" in caught.value.hint
+    assert any("'marukko' is no chip that the vendor names" in str(event) for event in seen)
 
 
 def test_an_ini_of_another_model_in_the_list_is_checked_too(job: ConvertJob) -> None:
