@@ -184,7 +184,8 @@ def test_an_interrupt_ends_every_board_and_tells_what_was_done() -> None:
 
 def test_a_job_that_ends_on_the_interrupt_with_a_value_is_done() -> None:
     """A bench that saves what it has measured and returns is not thrown away."""
-    at_work, both = threading.Event(), threading.Barrier(2, action=at_work.set)
+    at_work = threading.Event()
+    both = threading.Barrier(2, action=at_work.set)
 
     def job(config: BoardConfig, emit: Emit) -> str:
         try:
