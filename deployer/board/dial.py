@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 
 from deployer.board.config import BoardConfig
 from deployer.errors import BoardUnreachable
 
+_TCP_RTT_OFFSETS = (148, 68)
+"""In struct tcp_info (linux/tcp.h): tcpi_min_rtt, and tcpi_rtt for kernels before 4.6, both in microseconds."""
+
+_NEVER_US = 2**32 - 1
 _STALLED_MS = 20_000
 """After this long without an acknowledgement the kernel gives the connection up."""
 
@@ -49,3 +54,19 @@ def tune(sock: socket.socket) -> None:
     for option, value in (("TCP_USER_TIMEOUT", _STALLED_MS), ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5)):
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def round_trip_ms(sock: socket.socket | None) -> float | None:
+    """The kernel's own measure of the peer, where it tells (Linux)."""
+    if sock is None or not hasattr(socket, "TCP_INFO"):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    except OSError:
+        return None
+    for offset in _TCP_RTT_OFFSETS:
+        if len(info) >= offset + 4:
+            rtt_us: int = struct.unpack_from("=I", info, offset)[0]
+            if 0 < rtt_us < _NEVER_US:
+                return rtt_us / 1000
+    return None

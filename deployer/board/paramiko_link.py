@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import struct
 import threading
 import time
 from typing import Any
@@ -15,6 +14,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from paramiko.ssh_exception import SSHException
 
 from deployer.board.base import Link
+from deployer.board.dial import round_trip_ms as tcp_round_trip_ms
 from deployer.board.link import Process, Sink, lost, refuses
 
 DYING_S = 0.2
@@ -24,7 +24,7 @@ OPEN_TIMEOUT_S = 15.0
 SFTP_TIMEOUT_S = 15.0
 
 _CHUNK_BYTES = 1 << 16
-_TCP_RTT_OFFSET = 68  # struct tcp_info, linux/tcp.h: tcpi_rtt in microseconds
+_TICK_S = 0.25
 
 
 class ParamikoConnection:
@@ -45,7 +45,7 @@ class ParamikoConnection:
         self._lock = threading.Lock()
         self._sftp: paramiko.SFTPClient | None = None
         self._sftp_missing = False
-        self._window_bytes: int | None = None
+        self.window_bytes: int | None = None
         self._link: Link | None = None
 
     @property
@@ -61,11 +61,8 @@ class ParamikoConnection:
             raise self.failed(e) from e
 
     def open_channel(self) -> paramiko.Channel:
-        """A new session channel; the first one tells the server's window."""
-        channel = self.transport.open_session(timeout=OPEN_TIMEOUT_S)
-        if self._window_bytes is None:
-            self._window_bytes = channel.out_window_size
-        return channel
+        """A new session channel."""
+        return self.transport.open_session(timeout=OPEN_TIMEOUT_S)
 
     def sftp(self) -> paramiko.SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
@@ -84,21 +81,17 @@ class ParamikoConnection:
     def link(self) -> Link:
         """Greeting, window and round trip. Raises BoardUnreachable."""
         if self._link is None:
-            started = time.monotonic()
-            if self._window_bytes is None:
-                with contextlib.closing(self._probe()):
-                    pass
-            elapsed_ms = 1000 * (time.monotonic() - started)
-            round_trip_ms = None if self._below else _tcp_round_trip_ms(self._sock)
-            if round_trip_ms is None:  # the nearest hop's TCP says nothing of the way behind it
+            if self.window_bytes is None:
+                self._probe()
+            round_trip_ms = None if self._below else tcp_round_trip_ms(self._sock)
+            if round_trip_ms is None:  # the nearest hop's TCP knows nothing of what is behind
                 started = time.monotonic()
-                with contextlib.closing(self._probe()):
-                    elapsed_ms = 1000 * (time.monotonic() - started)
-                round_trip_ms = elapsed_ms
+                self._open_and_close()
+                round_trip_ms = 1000 * (time.monotonic() - started)
             self._link = Link(
                 client="paramiko",
-                server=self.transport.remote_version,
-                window_bytes=self._window_bytes,
+                server=self.server,
+                window_bytes=self.window_bytes,
                 round_trip_ms=round_trip_ms,
             )
         return self._link
@@ -126,9 +119,18 @@ class ParamikoConnection:
         for one in reversed(self._below):
             one.close()
 
-    def _probe(self) -> paramiko.Channel:
+    def _probe(self) -> None:
+        """A command that does nothing: OpenSSH opens its window only when one runs."""
+        process = self.start("exit 0")
+        process.send_eof()
+        deadline = time.monotonic() + OPEN_TIMEOUT_S
+        while not process.ended() and time.monotonic() < deadline:
+            process.read(_TICK_S, lambda name, data: None)
+        process.close()
+
+    def _open_and_close(self) -> None:
         try:
-            return self.open_channel()
+            self.open_channel().close()
         except (SSHException, OSError, EOFError) as e:
             raise self.failed(e) from e
 
@@ -141,6 +143,7 @@ class ParamikoProcess:
         self._channel = channel
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
+        self._sent = False  # untouched, the window is what the server gives
         _request_exec(channel, command)
 
     def read(self, limit_s: float, sink: Sink) -> bool:
@@ -176,6 +179,7 @@ class ParamikoProcess:
 
     def send(self, data: bytes) -> bool:
         """Write to standard input; False when nobody listens: how the command ended is told by its status."""
+        self._sent = True
         try:
             self._channel.sendall(data)
         except (OSError, EOFError, SSHException):
@@ -189,6 +193,8 @@ class ParamikoProcess:
 
     def close(self) -> None:
         """Let go of the channel."""
+        if not self._sent and self._accepted() and self._channel.out_window_size:
+            self._connection.window_bytes = self._channel.out_window_size
         self._channel.close()
 
     def _accepted(self) -> bool:
@@ -227,17 +233,3 @@ def _request_exec(channel: paramiko.Channel, command: bytes) -> None:
     inner: Any = channel
     inner._event_pending()
     inner.transport._send_user_message(message)
-
-
-def _tcp_round_trip_ms(sock: socket.socket | None) -> float | None:
-    """The kernel's own measure of the peer, where it tells (Linux)."""
-    if sock is None or not hasattr(socket, "TCP_INFO"):
-        return None
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    except OSError:
-        return None
-    if len(info) < _TCP_RTT_OFFSET + 4:
-        return None
-    rtt_us: int = struct.unpack_from("=I", info, _TCP_RTT_OFFSET)[0]
-    return rtt_us / 1000 if rtt_us else None

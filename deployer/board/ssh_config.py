@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Route:
     """
 
     config: BoardConfig
+    alias: str  # the host as it was given, which the user's own config may know
     keys: tuple[Path, ...] = ()
     keys_only: bool = False
     through: tuple[Route, ...] = ()
@@ -60,6 +61,7 @@ def _resolve(config: BoardConfig, *, hops: int) -> Route:
     keys = _keys(config, said)
     return Route(
         config=full,
+        alias=config.host,
         keys=keys,
         keys_only=config.key is not None or (bool(keys) and said.get("identitiesonly") == "yes"),
         through=_through(full, hops=hops),
@@ -92,19 +94,10 @@ def _through(config: BoardConfig, *, hops: int) -> tuple[Route, ...]:
             settings["jump"] = "none"  # how to get here is known: from the hop before
         route = _resolve(BoardConfig(name=text.strip(), **settings), hops=hops + 1)
         if "user" not in hop.model_fields_set and "user" not in _lookup(hop):
-            route = _as_user(route, getpass.getuser())
+            user = getpass.getuser()  # on a jump host one is who one is
+            route = replace(route, config=route.config.model_copy(update={"user": user}))
         way = (*way, *route.through, route)
     return way
-
-
-def _as_user(route: Route, user: str) -> Route:
-    return Route(
-        config=route.config.model_copy(update={"user": user}),
-        keys=route.keys,
-        keys_only=route.keys_only,
-        through=route.through,
-        proxy_command=route.proxy_command,
-    )
 
 
 def _lookup(config: BoardConfig) -> dict[str, Any]:
