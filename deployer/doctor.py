@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from board_runner.errors import DeployError
-from deployer import __version__, shell
+from deployer import __version__, build, shell
+from deployer.building import configured
 from deployer.project import Project
 
 GIB = 1 << 30
@@ -163,6 +164,25 @@ def _toolchain(project: Project) -> Iterator[Finding]:
     )
 
 
+def _sdk(project: Project) -> Iterator[Finding]:
+    if not configured.is_wanted(project):
+        yield Finding(
+            name="sdk", state=State.UNUSED, what="not configured", cure="`sdk:` builds the board's program"
+        )
+        return
+    job = configured.program_job(project)
+    planned = build.plan(job)
+    chosen = "configured" if planned.chosen else "where its configuration lies is not known"
+    yield Finding(
+        name="sdk",
+        state=State.OK if planned.compiler else State.WARN,
+        what=f"{job.tree.root}, {chosen}, {planned.compiler or 'its compiler was not found'}",
+        cure=""
+        if planned.compiler
+        else f"in {job.tree.project}, `make NAME_defconfig`; then put its compiler on PATH, or set sdk.runtime",
+    )
+
+
 def _model(project: Project) -> Iterator[Finding]:
     contract = project.contract
     yield Finding(name="model", state=State.OK, what=f"{contract.model}: {project.onnx}")
@@ -181,4 +201,4 @@ def _boards(project: Project) -> Iterator[Finding]:
     )
 
 
-CHECKS = (_machine, _paths, _packages, _programs, _toolchain, _model, _boards)
+CHECKS = (_machine, _paths, _packages, _programs, _toolchain, _sdk, _model, _boards)

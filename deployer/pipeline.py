@@ -192,7 +192,7 @@ def board_files(project: Project, *, emit: Emit = ignore) -> list[BoardFile]:
 def built_program(project: Project, *, emit: Emit = ignore) -> Path:
     """The configured board program, the one of the SDK, or our own Python one, built now when it is not there."""
     if configured.is_wanted(project):
-        return build_step.build(configured.jobs(project)[0], emit=emit).path
+        return build_step.build(configured.program_job(project), emit=emit).path
     path = project.program_path
     if project.deployment.settings.program is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -276,7 +276,7 @@ def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *
     settings = project.deployment.settings
     needed = [file for file in board_files(project, emit=emit) if file.source not in project.clips]
     placed = project.program_on(config)
-    own = len(configured.jobs(project)) > 1 if configured.is_wanted(project) else settings.program is None
+    own = _has_own_simulator(project)
     simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=own)
     if simulator is not None and simulator.own:
         needed.append(
@@ -311,9 +311,16 @@ def _board_tensors(
     return board_stage.collect(answers, total=len(clips), where=where, emit=emit)
 
 
-def _own_simulator(project: Project, *, emit: Emit) -> Path:
+def _has_own_simulator(project: Project) -> bool:
     if configured.is_wanted(project):
-        return build_step.build(configured.jobs(project)[1], emit=emit).path
+        return configured.simulator_job(project) is not None
+    return project.deployment.settings.program is None
+
+
+def _own_simulator(project: Project, *, emit: Emit) -> Path:
+    job = configured.simulator_job(project) if configured.is_wanted(project) else None
+    if job is not None:
+        return build_step.build(job, emit=emit).path
     path = project.deployment.state_dir / "program" / board_stage.OWN.name
     path.parent.mkdir(parents=True, exist_ok=True)
     return program.build_python_program(path, program.SIMULATOR)

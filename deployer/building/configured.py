@@ -58,6 +58,18 @@ def jobs(
     return [replace(first, target=each, clean=clean and not index) for index, each in enumerate(wanted)]
 
 
+def program_job(project: Project) -> BuildJob:
+    """The build of the model's program."""
+    return jobs(project)[0]
+
+
+def simulator_job(project: Project) -> BuildJob | None:
+    """The build of the board's dla_simulator; None where the SDK has no source of it."""
+    found = tree(project)
+    simulator = found.profile.simulator
+    return jobs(project, (simulator,))[0] if found.source(simulator).is_dir() else None
+
+
 def default_targets(project: Project, found: SdkTree) -> list[str]:
     """The model's program; and the simulator, which not every SDK has."""
     program, simulator = str(project.vendor["algorithm"]), found.profile.simulator

@@ -14,8 +14,8 @@ from toolchain_wrappers.runtime import STATUS_MARK, stated_status
 from toolchain_wrappers.sdk import console, defconfig
 from toolchain_wrappers.sigmastar.console import plain
 
-_ENGLISH = {"LC_ALL": "C"}
-"""Failures are known by their English words. A container has its own environment, which is English anyway."""
+_ENGLISH = ("env", "LC_ALL=C")
+"""Failures are known by their English words; said in the command, for a container has its own environment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +55,12 @@ def run(job: BuildJob, argv: Sequence[str], *, step: str, emit: Emit) -> MakeRan
 
     job.log.parent.mkdir(parents=True, exist_ok=True)
     ran = shell.stream(
-        job.runtime.wrap(argv, cwd=job.tree.opendla, name=name),
+        job.runtime.wrap([*_ENGLISH, *argv], cwd=job.tree.opendla, name=name),
         cwd=job.tree.opendla,
         log=job.log,
         on_line=on_line,
         progressed=progressed,
         idle_timeout_s=job.stall_timeout_s,
-        env=_ENGLISH,
         stop=job.runtime.stop(name),
     )
     lines = job.log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from board_runner.errors import DeployError
-from deployer import config, elf, pipeline
+from deployer import config, doctor, elf, pipeline
 from deployer.building import configured
 from deployer.cli import cli
 from deployer.errors import ConfigError
@@ -63,6 +63,23 @@ def test_a_dry_run_says_the_commands_and_changes_nothing(small: Sdk, tmp_path: P
         "make source/sed/eat -j8",
     ] == cleaned["prog_sed_eat"]
     assert "make clean" not in cleaned["prog_dla_dla_simulator"]
+
+
+@needs_compilers
+def test_doctor_says_what_the_sdk_builds_with(small: Sdk, tmp_path: Path) -> None:
+    """The compiler with its version; without a defconfig, what to do; without `sdk:` it is not needed."""
+    path = _project(tmp_path, dir=str(small.root))
+
+    def finding() -> doctor.Finding:
+        return next(each for each in doctor.examine(Project(config.load(path))) if each.name == "sdk")
+
+    assert doctor.State.OK == finding().state
+    assert "aarch64-linux-gnu-gcc" in finding().what
+    small.write(None)
+    assert doctor.State.WARN == finding().state
+    assert "_defconfig" in finding().cure
+    path.write_text("version: 1\n")
+    assert doctor.State.UNUSED == finding().state
 
 
 @needs_compilers
