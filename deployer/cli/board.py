@@ -104,7 +104,11 @@ def simulate(root: Path | None, port: int, chip: str, sftp: bool) -> None:
         raise click.exceptions.Exit(code)
 
 
-for _part in (board_add.add, board_add.find, board_run.run, board_run.shell, board_run.logs, emulate.command):
+for _part in (
+    *(board_add.add, board_add.find),
+    *(board_run.run, board_run.shell, board_run.logs, board_run.lock),
+    emulate.command,
+):
     command.add_command(_part)
 
 

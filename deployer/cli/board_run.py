@@ -1,10 +1,11 @@
-"""`deploy board run|shell|logs`: a command, a terminal, what the kernel said."""
+"""`deploy board run|shell|logs|lock`: a command, a terminal, what the kernel said, who is at work."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,7 +18,7 @@ from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common, named
 from deployer.events import Event, Logged, Warned
 from deployer.fleet import jobs, terminal
-from deployer.fleet.jobs import Command, CommandRun
+from deployer.fleet.jobs import Command, CommandRun, LockShown
 from deployer.fleet.outcome import FleetResult, Outcome
 from deployer.fleet.runner import Began, FleetEmit
 
@@ -70,7 +71,6 @@ def shell(session: Session, name: str | None) -> None:
 @common
 def logs(session: Session, asked: Asked, lines: int) -> None:
     """Show the kernel's log of a board."""
-
     if not asked.many:
         config = asked.one(session)
         with session.progress() as emit:
@@ -87,6 +87,32 @@ def logs(session: Session, asked: Asked, lines: int) -> None:
         text=_log_text,
     )
     fleet.over(session, asked, work)
+
+
+@click.command("lock")
+@named
+@boards
+@click.option("--break", "take_away", is_flag=True, help="Take the lock away, whoever holds it.")
+@common
+def lock(session: Session, asked: Asked, take_away: bool) -> None:
+    """Show who is at work on a board, or with --break end a claim that nobody holds any more."""
+    if not asked.many:
+        with session.progress() as emit:
+            shown = jobs.lock_of(asked.one(session), emit, take_away=take_away)
+        session.show(_lock_data(shown), lambda: click.echo(shown.in_words()))
+        return
+    work = fleet.Work(
+        command="board lock",
+        job=lambda config, emit: jobs.lock_of(config, emit, take_away=take_away),
+        columns=("lock",),
+        row=lambda shown: (shown.in_words(),),
+        data=_lock_data,
+    )
+    fleet.over(session, asked, work)
+
+
+def _lock_data(shown: LockShown) -> dict[str, Any]:
+    return {"held": shown.holder is not None and not shown.broken, **asdict(shown)}
 
 
 def _log_text(result: FleetResult[Any]) -> None:

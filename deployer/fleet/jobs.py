@@ -9,13 +9,22 @@ from pathlib import PurePosixPath
 from deployer.board.base import BoardFacts, Completed
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
-from deployer.errors import ProgramFailed
+from deployer.errors import ProgramFailed, TransferError
 from deployer.events import Emit, Logged
+from deployer.release import lock
+from deployer.release.lock import Holder
 
 KEPT_BYTES = 1 << 20
 """How much of each stream of a command is kept for a board, when it is to be kept at all."""
 
-_DMESG_TIMEOUT_S = 30.0
+_ASK_TIMEOUT_S = 30.0
+_CLOCKS = """
+boot=; up=
+read -r boot </proc/sys/kernel/random/boot_id
+read -r up rest </proc/uptime
+echo "$boot"
+echo "$up"
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +111,54 @@ class Lines:
         self._emit(Logged(step=stream, line=line.decode("utf-8", "replace").rstrip("\r")))
 
 
+@dataclass(frozen=True, kw_only=True)
+class LockShown:
+    """Who is at work on a board; `holder` None: nobody. `broken`: the lock has been taken away just now."""
+
+    holder: Holder | None
+    age_s: float | None = None
+    dead: str | None = None  # why nobody can be at work under it any more, where that is proven
+    broken: bool = False
+
+    def in_words(self) -> str:
+        """Purpose, user, machine, process and age."""
+        if self.holder is None:
+            return "free"
+        by = self.holder
+        since = "since before the board's last start" if self.age_s is None else f"for {self.age_s:.0f} s"
+        stale = f"; stale: {self.dead}" if self.dead else ""
+        broken = "broken: " if self.broken else ""
+        return f"{broken}{by.purpose} by {by.user} on {by.machine} (process {by.pid}), {since}{stale}"
+
+
+def lock_of(config: BoardConfig, emit: Emit, *, take_away: bool = False) -> LockShown:
+    """Who holds the board, and with `take_away` no longer does. Raises TransferError where it cannot be removed."""
+    with SshBoard(config, emit=emit) as board:
+        holder = lock.read(board, config.directory)
+        if holder is None:
+            return LockShown(holder=None)
+        said = board.script(_CLOCKS, timeout_s=_ASK_TIMEOUT_S).stdout.decode("utf-8", "replace").splitlines()
+        boot_id, uptime, *_ = [*said, "", ""]
+        uptime_s = float(uptime) if uptime.replace(".", "", 1).isdigit() else None
+        if take_away:
+            lock.break_lock(board, config.directory)
+            if lock.read(board, config.directory) == holder:
+                raise TransferError(
+                    f"{config.name}: the lock in {config.directory} cannot be removed",
+                    hint="is the file system mounted read-only, may the user write there?",
+                )
+    return LockShown(
+        holder=holder,
+        age_s=holder.age_s(boot_id, uptime_s),
+        dead=holder.is_dead(boot_id),
+        broken=take_away,
+    )
+
+
 def kernel_log(config: BoardConfig, emit: Emit, *, lines: int) -> Sequence[str]:
     """The last lines of the board's kernel log. Raises ProgramFailed where the board does not show it."""
     with SshBoard(config, emit=emit) as board:
-        done: Completed = board.run(["dmesg"], timeout_s=_DMESG_TIMEOUT_S)
+        done: Completed = board.run(["dmesg"], timeout_s=_ASK_TIMEOUT_S)
     if done.exit_status != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ProgramFailed(

@@ -146,6 +146,23 @@ def test_a_command_on_many_boards_keeps_the_streams_apart(capsys: Captured) -> N
     assert "error: b01: sh ended with 3" in said.err
 
 
+def test_a_lock_is_shown_with_its_holder_and_broken_on_request(boards: list[Place], capsys: Captured) -> None:
+    """Who holds which board, over all of them; --break takes the lock away and says whose it was."""
+    directory = boards[1].files
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "lock").symlink_to("lab-1|ann|7|1|deploy%20push|abc|another-boot|5.0")
+
+    assert 0 == cli.execute(["board", "lock", "--all", "--json", "-q"])
+    assert [False, True, False] == [item["result"]["held"] for item in _json(capsys)]
+    assert 0 == cli.execute(["board", "lock", "b01"])
+    said = capsys.readouterr().out
+    assert "deploy push by ann on lab-1 (process 7)" in said
+    assert 0 == cli.execute(["board", "lock", "b01", "--break"])
+    assert "broken: deploy push by ann on lab-1" in capsys.readouterr().out
+    assert 0 == cli.execute(["board", "lock", "b01", "--json"])
+    assert not _json(capsys)["held"]
+
+
 @pytest.mark.usefixtures("boards")
 @pytest.mark.parametrize("code", [0, 7])
 def test_a_command_on_one_board_is_as_if_it_ran_here(code: int, capfdbinary: Any) -> None:
@@ -210,19 +227,9 @@ def test_servers_are_found_by_their_greeting_alone(boards: list[Place], capsys: 
 
 def test_ctrl_c_ends_all_boards_and_reports(boards: list[Place], tmp_path: Path) -> None:
     """What was interrupted is in the JSON, the exit code is 130, and it takes seconds, not the command's time."""
-    words = [
-        str(Path(sys.executable).with_name("deploy")),
-        "board",
-        "run",
-        "--all",
-        "--parallel",
-        "2",
-        "--json",
-    ]
-    process = subprocess.Popen(
-        [*words, "sleep", "88.5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
-    )
-    with process:
+    words = [str(Path(sys.executable).with_name("deploy")), "board", "run", "--all", "--parallel", "2"]
+    words += ["--json", "sleep", "88.5"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         time.sleep(2.5)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
