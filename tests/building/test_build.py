@@ -209,7 +209,7 @@ def test_a_missing_compiler_is_named(small: Sdk, tmp_path: Path, monkeypatch: py
     """With what to do about it."""
     bare = tmp_path / "bin"
     bare.mkdir()
-    for name in ("make", "sh", "mkdir", "echo", "find", "rm"):
+    for name in ("env", "make", "sh", "mkdir", "echo", "find", "rm"):
         (bare / name).symlink_to(shutil.which(name) or "")
     monkeypatch.setenv("PATH", str(bare))
     with pytest.raises(ToolchainError, match=r"aarch64-linux-gnu-gcc.*the cross compiler is not on PATH"):
