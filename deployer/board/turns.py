@@ -44,13 +44,15 @@ class Turns:
     def end(self, turn: Turn) -> None:
         """Wait for the moment to let a command end."""
         with self._changed:
-            while self._opening is not None:
+            while self._opening is not None and not turn.over:
                 self._changed.wait()
-            self._ending[turn] = time.monotonic()
+            if not turn.over:  # it may end while its input is still open
+                self._ending[turn] = time.monotonic()
 
     def ended(self, turn: Turn) -> None:
         """The channel is closed."""
         with self._changed:
+            turn.over = True
             if self._opening is turn:
                 self._opening = None
             self._ending.pop(turn, None)
@@ -66,6 +68,7 @@ class Turn:
     """One command's part in the order: opens on entry, is over on exit."""
 
     def __init__(self, turns: Turns, *, ends_by_itself: bool) -> None:
+        self.over = False
         self._turns = turns
         self._ends_by_itself = ends_by_itself
 

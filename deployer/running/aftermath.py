@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 
 from deployer.board.base import Board
 from deployer.board.stop import FAMILY
-from deployer.errors import BoardUnreachable
+from deployer.errors import BoardUnreachable, LoginRefused
 from deployer.logs import messages
 from deployer.running.guard import Start
 
 TIMEOUT_S = 15.0
+PATIENCE_S = 5.0
+"""How long a board whose connection was lost may take to answer again; a network that stumbles is back sooner."""
+
 KEPT_LINES = 200
 """How many of the kernel's newest lines are kept."""
 
+_PAUSE_S = 0.5
 _EARLIER_S = 0.1
 """The kernel stamps its log by a clock that may be this much behind its uptime."""
 
@@ -127,14 +132,21 @@ def read(answer: bytes, start: Start | None) -> Aftermath:
     )
 
 
-def reconnect(board: Board) -> bool:
-    """Connect once more over a lost connection; whether the board let us in."""
+def reconnect(board: Board, *, patience_s: float = PATIENCE_S) -> bool:
+    """Connect anew over a lost connection, trying for `patience_s`; whether the board let us in."""
     board.__exit__(None, None, None)
-    try:
-        board.__enter__()
-    except BoardUnreachable:
-        return False
-    return True
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            board.__enter__()
+        except LoginRefused:
+            return False
+        except BoardUnreachable:
+            if time.monotonic() > until:
+                return False
+            time.sleep(_PAUSE_S)
+        else:
+            return True
 
 
 def _left(head: str) -> list[Left]:
