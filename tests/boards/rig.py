@@ -73,6 +73,10 @@ class Rig:
         wait_until(lambda: self.wire.stalled)
         return job
 
+    def idle(self) -> None:
+        """Wait until the board has done with every command it was given, the last one of a lost client too."""
+        wait_until(lambda: len(self.frame.processes()) == 1)
+
     def heal(self) -> None:
         """Network, wire, server and flash as they should be."""
         self.wire.heal()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import time
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from deployer.errors import BoardUnreachable
+from deployer.push import push
+from tests.boards.conftest import MakeFile
 from tests.boards.rig import Rig, content, wait_until
+from tests.boards.servers import CLOCK_1970, kind_missing, real
 
 STAGES = [0.05, 0.4, 0.95]  # of the bytes: just logged in, in the model, nearly through
 
@@ -95,6 +102,61 @@ def test_an_interrupt_ends_in_order(rig: Rig, at: float, tmp_path: Path) -> None
 
     assert (outcome.exit_code, rig.place.content()) == (130, old), outcome
     rig.pushed(files)
+
+
+@pytest.mark.parametrize("fault", ["session killed", "rebooted", "cut"])
+def test_a_board_lost_during_a_run_is_no_result(rig: Rig, fault: str) -> None:
+    """Whatever takes the connection away: exit 4 in words, and never an exit status."""
+    job = rig.client.start(rig.config, run=["sh", "-c", "echo started; sleep 62"])
+    wait_until(lambda: _running(rig))
+    match fault:
+        case "session killed":
+            rig.frame.kill(sessions=True)
+        case "rebooted":
+            rig.reboot()
+        case _:
+            rig.wire.hang_up()
+    outcome = job.wait()
+
+    assert outcome.exit_code == 4 and outcome.stdout == "", outcome
+    assert f"{rig.config.address}: the connection was lost" in outcome.message and outcome.hint
+
+
+def _running(rig: Rig) -> bool:
+    return any("sleep 62" in words for words in rig.frame.processes().values())
+
+
+@pytest.mark.parametrize("rig", ["dropbear"], indirect=True)
+def test_a_frozen_board_holds_nobody_for_long(rig: Rig) -> None:
+    """The server's process is stopped and says nothing more: exit 4 after seconds, with address and cure."""
+    with rig.network.inside(), rig.place.board() as board:
+        board.run(["true"], timeout_s=10)
+        assert rig.frame.kill(sessions=True, number=signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            with pytest.raises(BoardUnreachable, match=re.escape(rig.place.config.address)) as caught:
+                board.run(["echo", "said"], timeout_s=0.5)
+        finally:
+            took_s = time.monotonic() - started
+            rig.frame.kill(sessions=True, number=signal.SIGCONT)
+
+    assert caught.value.hint and took_s < 30
+
+
+def test_a_clock_at_1970_is_only_told(tmp_path: Path, make_file: MakeFile) -> None:
+    """A board whose clock was never set says so in its facts; its pushes are whole, and the second is unchanged."""
+    if reason := kind_missing(CLOCK_1970):
+        pytest.skip(reason)
+    (tmp_path / "board").mkdir()
+    with real(tmp_path / "board", CLOCK_1970) as place, place.board() as board:
+        epoch_s = board.facts(place.config.directory).clock_epoch_s
+        files = [make_file("prog", b"#!/bin/sh\n", executable=True), make_file("eat.img", b"model")]
+        sent = [len(push(board, files, place.config.directory).sent) for _ in range(2)]
+        files[1].source.write_bytes(b"other")
+        sent.append(len(push(board, files, place.config.directory).sent))
+        assert place.content() == content(files)
+
+    assert epoch_s is not None and epoch_s < 86_400 and sent == [2, 0, 1]
 
 
 def test_no_process_and_no_connection_is_left(rig: Rig, tmp_path: Path) -> None:

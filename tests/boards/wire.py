@@ -102,6 +102,12 @@ class Wire:
         self.to_board.reset()
         self.from_board.reset()
 
+    def hang_up(self) -> None:
+        """Cut every connection now."""
+        for pump in list(self._pumps()):
+            pump.waiting.clear()
+            pump.cut = True
+
     def _serve(self) -> None:
         while not self._stopped.is_set():
             readers = {pump.source: pump for pump in self._pumps() if self._wants(pump)}

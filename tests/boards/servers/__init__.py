@@ -2,10 +2,20 @@
 
 from tests.boards.servers.loopback import SSHD, SSHD_KINDS, free_port, openssh, sshd_missing
 from tests.boards.servers.place import Place
-from tests.boards.servers.real import REAL_KINDS, SFTP_ONLY, Kind, kind_missing, listening, real, reboot
+from tests.boards.servers.real import (
+    CLOCK_1970,
+    REAL_KINDS,
+    SFTP_ONLY,
+    Kind,
+    kind_missing,
+    listening,
+    real,
+    reboot,
+)
 from tests.boards.servers.sim import PASSWORD, PASSWORD_VARIABLE, SIM_KINDS, simulated
 
 __all__ = [
+    "CLOCK_1970",
     "PASSWORD",
     "PASSWORD_VARIABLE",
     "REAL_KINDS",

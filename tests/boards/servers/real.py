@@ -37,6 +37,7 @@ class Kind:
     sftp: bool = False
     shell: bool = True
     sha1_only: bool = False
+    clock: str | None = None  # what its programs take for the time when they start
     window_bytes: int | None = None
 
 
@@ -49,11 +50,14 @@ REAL_KINDS = {
     "dropbear-password": Kind(server="dropbear", login="password"),
     "dropbear-no-password": Kind(server="dropbear", login="none"),
 }
+CLOCK_1970 = Kind(server="openssh", sftp=True, clock="1970-01-01 00:00:10")
 SFTP_ONLY = Kind(server="openssh", sftp=True, shell=False)
 
 
 def kind_missing(kind: Kind) -> str | None:
     """Why a board of this kind cannot be made here."""
+    if kind.clock and not _faketime():
+        return "libfaketime is not installed"
     wanted = ("sshd",) if kind.server == "openssh" else ("dropbear", "dropbearkey", "busybox")
     return missing(*wanted, "ssh-keygen", "openssl")
 
@@ -131,6 +135,10 @@ def _dropbear(folder: Path, root: Path, kind: Kind, listen: str) -> tuple[list[s
     return ["/usr/sbin/dropbear", "-F", "-E", "-r", "/etc/host_key", "-p", listen, *options, *window], []
 
 
+def _faketime() -> list[Path]:
+    return sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
 def _openssh(folder: Path, root: Path, kind: Kind, listen: str) -> tuple[list[str], list[list[str]]]:
     mounts = roots.machine_root(root)
     roots.accounts(root, password=None if kind.login == "key" else PASSWORD)
@@ -151,6 +159,7 @@ def _openssh(folder: Path, root: Path, kind: Kind, listen: str) -> tuple[list[st
         *(["Subsystem sftp internal-sftp"] if kind.sftp else []),
         *([] if kind.shell else ["ForceCommand internal-sftp"]),
         *(_SHA1_ONLY if kind.sha1_only else ()),
+        *([f'SetEnv LD_PRELOAD={_faketime()[0]} FAKETIME="@{kind.clock}"'] if kind.clock else []),
     ]
     (root / "etc/sshd_config").write_text("\n".join([*lines, ""]))
     return ["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/sshd_config"], mounts
