@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from board_runner.errors import DeployError
 from deployer.board.base import Board
 from deployer.board.stop import FAMILY
 from deployer.errors import BoardUnreachable, LoginRefused
@@ -139,12 +140,12 @@ def reconnect(board: Board, *, patience_s: float = PATIENCE_S) -> bool:
     while True:
         try:
             board.__enter__()
-        except LoginRefused:
-            return False
-        except BoardUnreachable:
-            if time.monotonic() > until:
+        except BoardUnreachable as e:
+            if isinstance(e, LoginRefused) or time.monotonic() > until:
                 return False
             time.sleep(_PAUSE_S)
+        except DeployError:  # a key file that is gone, for instance
+            return False
         else:
             return True
 
