@@ -71,6 +71,14 @@ def test_known_failures_are_put_in_words(line: str, words: str) -> None:
     assert found is not None and words in found.means and found.cure
 
 
+@pytest.mark.parametrize("line", (CONSOLES / "failures.list").read_text().splitlines())
+def test_every_published_failure_is_known(line: str) -> None:
+    """Each phrase that the vendor is known to end with has a meaning and a cure."""
+    found = explain([line], profile.load(FOLDER).failures)
+
+    assert found is not None and found.means and found.cure, line
+
+
 def test_good_news_is_no_failure() -> None:
     """A red OK explains nothing."""
     assert explain(["\x1b[31mRun Pack Tool OK.\x1b[0m"], profile.load(FOLDER).failures) is None

@@ -24,7 +24,7 @@ from tests.toolchain import jobs
 from tests.toolchain.jobs import CLIPS
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import dumps
-from toolchain_wrappers.standin.variants import by_seed
+from toolchain_wrappers.standin.variants import Variant, by_seed
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +236,28 @@ def test_a_known_failure_is_told_in_words(fresh: ConvertJob) -> None:
     with pytest.raises(ToolchainError, match="skipped in silence") as caught:
         convert.convert(fresh, force=False, emit=ignore)
     assert "data_suffix" in caught.value.hint
+
+
+SPOILED = 'printf spoiled > "$quant_data"/0001*'
+
+
+def test_a_file_whose_error_was_swallowed_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several processes calibrator and simulator say OK, exit status 0, without the second clip."""
+    monkeypatch.setenv("LEVEL", "L1")
+    job = jobs.make(tmp_path, Variant(processes=2))
+    script = job.tree.algorithm_dir / "convert.sh"
+    good = script.read_text()
+    script.write_text(good.replace("scripts=", f"{SPOILED}; scripts="))
+    with pytest.raises(ToolchainError, match="the tools read 1 of 2 files; not 0001_"):
+        convert.convert(job, force=False, emit=ignore)
+    with pytest.raises(MissingArtifact):
+        artifacts.load(job.folder)
+
+    script.write_text(good)
+    made = convert.convert(job, force=False, emit=ignore)
+    script.write_text(good.replace("scripts=", f"{SPOILED}; scripts="))
+    with pytest.raises(ToolchainError, match=r"wrote 1 of 2 texts.*Run evaluation OK"):
+        simulate.simulate(job, made, emit=ignore)
 
 
 def test_the_vendors_own_simulation_finds_the_tree_of_another_day(fresh: ConvertJob) -> None:
