@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.table import Table
 
 from deployer.board import ssh
-from deployer.board.base import BoardFacts
-from deployer.board.config import BoardConfig
-from deployer.cli import board_add, board_run, emulate, fleet
+from deployer.cli import board_add, board_run, emulate, fleet, probed
 from deployer.cli.console import results
 from deployer.cli.options import Asked, Session, boards, chosen, common, named
 from deployer.fleet import jobs
@@ -51,24 +48,22 @@ def list_boards(session: Session, asked: Asked) -> None:
 @boards
 @common
 def probe(session: Session, asked: Asked) -> None:
-    """Ask boards what they are: machine, chip, free space, memory, clock, temperature."""
+    """Ask boards what they are: chip, userland, room, memory, clock, IPU and who uses it."""
     if asked.many:
         work = fleet.Work(
             command="board probe",
             job=jobs.probe,
-            columns=("chip", "machine", "kernel", "free KiB", "memory KiB", "°C"),
-            row=lambda f: _known(
-                f.chip, f.machine, f.kernel, f.free_kib, f.memory_available_kib, f.temperature_c
-            ),
-            data=board_add.as_data,
+            columns=probed.COLUMNS,
+            row=probed.row,
+            data=probed.as_data,
         )
         fleet.over(session, asked, work)
         return
     config = asked.one(session)
     with session.progress() as emit:
-        facts = jobs.probe(config, emit)
-    value = board_add.as_data(facts) | {"board": config.name, "address": config.address}
-    session.show(value, lambda: _probe_text(config, facts))
+        found = jobs.probe(config, emit)
+    value = probed.as_data(found) | {"board": config.name, "address": config.address}
+    session.show(value, lambda: click.echo("\n".join(probed.lines(config.address, found))))
 
 
 @command.command("forget")
@@ -110,22 +105,3 @@ for _part in (
     emulate.command,
 ):
     command.add_command(_part)
-
-
-def _probe_text(config: BoardConfig, facts: BoardFacts) -> None:
-    rows: dict[str, Any] = {
-        "address": config.address,
-        "machine": facts.machine,
-        "kernel": facts.kernel,
-        "chip": facts.chip,
-        "free_kib": facts.free_kib,
-        "memory_available_kib": facts.memory_available_kib,
-        "clock_epoch_s": facts.clock_epoch_s,
-        "temperature_c": facts.temperature_c,
-    }
-    for key, value in rows.items():
-        click.echo(f"{key + ':':22}{value if value is not None else 'unknown'}")
-
-
-def _known(*values: object) -> tuple[str, ...]:
-    return tuple("-" if value is None else str(value) for value in values)

@@ -10,14 +10,15 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from deployer.board.base import BoardFacts
 from deployer.board.config import BoardConfig, parse_address
+from deployer.cli import probed
 from deployer.cli.console import results
 from deployer.cli.options import Session, common
 from deployer.errors import ConfigError
 from deployer.fleet import find as search
 from deployer.fleet import jobs
 from deployer.fleet.add import add_board
+from deployer.fleet.jobs import Probed
 
 
 @click.command("add")
@@ -42,16 +43,16 @@ def add(session: Session, name: str, address: str, no_probe: bool, **given: Any)
         "user": config.user if config.user != "root" else None,
         **{key: list(value) if isinstance(value, tuple) else value for key, value in given.items()},
     }
-    facts = None if no_probe else _probed(session, name, fields)
+    found = None if no_probe else _probed(session, name, fields)
     path = add_board(session.deployment, name, fields, folder=Path.cwd())
 
     def text() -> None:
-        if facts is not None:
-            click.echo(f"{config.address}: {described(facts)}")
+        if found is not None:
+            click.echo(f"{config.address}: {probed.in_one_line(found.facts)}")
         click.echo(f"board {name} written to {path}")
 
     value = {"board": name, "address": config.address, "file": str(path)}
-    session.show(value | {"facts": as_data(facts) if facts is not None else None}, text)
+    session.show(value | {"facts": probed.as_data(found) if found is not None else None}, text)
 
 
 @click.command("find")
@@ -82,18 +83,7 @@ def find(session: Session, addresses: str, port: int, timeout_s: float) -> None:
     session.show([asdict(item) | {"board": known.get((item.host, item.port))} for item in found], text)
 
 
-def described(facts: BoardFacts) -> str:
-    """What a board is, in one line."""
-    free = f"{facts.free_kib} KiB free" if facts.free_kib is not None else "free space unknown"
-    return f"chip {facts.chip or 'unknown'}, {facts.machine or 'unknown machine'}, {free}"
-
-
-def as_data(facts: BoardFacts) -> dict[str, Any]:
-    """The facts as JSON."""
-    return asdict(facts) | {"applets": sorted(facts.applets)}
-
-
-def _probed(session: Session, name: str, fields: dict[str, Any]) -> BoardFacts:
+def _probed(session: Session, name: str, fields: dict[str, Any]) -> Probed:
     own = {key: value for key, value in fields.items() if value and key not in ("groups", "tags")}
     try:
         config = BoardConfig.model_validate({**own, "name": name})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from deployer.board.base import BoardFacts, Completed
+from deployer.board.base import BoardFacts, Completed, Link
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import ProgramFailed, TransferError
@@ -47,10 +47,18 @@ class Command:
     cwd: PurePosixPath | None = None
 
 
-def probe(config: BoardConfig, emit: Emit) -> BoardFacts:
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What a board says of itself, and what is known of the way to it."""
+
+    facts: BoardFacts
+    link: Link
+
+
+def probe(config: BoardConfig, emit: Emit) -> Probed:
     """Ask a board what it is."""
     with SshBoard(config, emit=emit) as board:
-        return board.facts(config.directory)
+        return Probed(facts=board.facts(config.directory), link=board.link())
 
 
 def run_command(
