@@ -1,0 +1,75 @@
+"""numpy offline, C here and C on ARM: the same bits, instruction by instruction and clip by clip."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from board_runner import dla_simulator
+from tests.integer import programs
+from tests.native.build import Built
+from tests.native.conftest import CLIPS, Levels, clip_input
+from tests.native.levels import differing, dump
+
+KINDS = ("8-bit", "16-bit", "mixed")
+KERNELS = ("portable", "")
+
+
+def _fingerprints(text: str) -> list[int]:
+    return [int(word, 16) for word in re.findall(r"All outputs XOR = (0x[0-9a-f]+)", text)]
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_instruction_of_the_shipped_model_gives_numpys_bits(
+    kind: str, kernels: str, here: Built, references: dict[str, Levels], raw_clips: list[Path], tmp_path: Path
+) -> None:
+    """246 instructions, with the plain kernels and with the best that this machine has."""
+    given = references[kind]
+    dump(here, given.image, raw_clips[0], tmp_path / "levels", kernels=kernels)
+
+    assert [] == differing(given.engine, clip_input(CLIPS[0]), tmp_path / "levels")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_clip_gives_numpys_outputs(
+    kind: str, here: Built, references: dict[str, Levels], raw_clips: list[Path], tmp_path: Path
+) -> None:
+    """`All outputs XOR` of all shipped clips, from one run over a folder, with two threads as with one."""
+    expected = [dla_simulator.fingerprint([references[kind].outputs[clip.name]]) for clip in CLIPS]
+    for threads in ("1", "2"):
+        done = here.run(
+            "dla_simulator", "-i", raw_clips[0].parent, "-m", references[kind].image, cwd=tmp_path,
+            env={"SGS_THREADS": threads},
+        )  # fmt: skip
+        assert (0, "") == (done.returncode, done.stderr)
+        assert expected == _fingerprints(done.stdout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arm_gives_numpys_bits(
+    kind: str, crossed: Built, references: dict[str, Levels], raw_clips: list[Path], tmp_path: Path
+) -> None:
+    """Every instruction on an emulated ARM processor, with what it has for it."""
+    given = references[kind]
+    dump(crossed, given.image, raw_clips[1], tmp_path / "levels")
+
+    assert [] == differing(given.engine, clip_input(CLIPS[1]), tmp_path / "levels")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_program_of_every_instruction_gives_numpys_bits(seed: int, here: Built, tmp_path: Path) -> None:
+    """Also the instructions and shapes that the shipped model lacks, with all kernels."""
+    from board_runner.integer.engine import OfflineEngine
+
+    (tmp_path / "eat.img").write_bytes(programs.packed(programs.every_op(seed)))
+    engine = OfflineEngine.load(tmp_path / "eat.img")
+    x = np.random.default_rng(seed).uniform(-300, 300, (1, 2, programs.LENGTH)).astype(np.float32)
+    x.tofile(tmp_path / "x.bin")
+    for kernels in KERNELS:
+        dump(here, tmp_path / "eat.img", tmp_path / "x.bin", tmp_path / "levels", kernels=kernels, threads=1 + seed)
+
+        assert [] == differing(engine, {"x": x}, tmp_path / "levels")
