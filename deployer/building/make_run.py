@@ -14,8 +14,11 @@ from toolchain_wrappers.runtime import STATUS_MARK, stated_status
 from toolchain_wrappers.sdk import console, defconfig
 from toolchain_wrappers.sigmastar.console import plain
 
-_ENGLISH = ("env", "LC_ALL=C")
-"""Failures are known by their English words; said in the command, for a container has its own environment."""
+_ENVIRONMENT = ("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "LC_ALL=C")
+"""Failures are known by their English words, and a make above us has its own flags (`-n` would build nothing).
+
+Said in the command, for a container has an environment of its own.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def run(job: BuildJob, argv: Sequence[str], *, step: str, emit: Emit) -> MakeRan
 
     job.log.parent.mkdir(parents=True, exist_ok=True)
     ran = shell.stream(
-        job.runtime.wrap([*_ENGLISH, *argv], cwd=job.tree.opendla, name=name),
+        job.runtime.wrap([*_ENVIRONMENT, *argv], cwd=job.tree.opendla, name=name),
         cwd=job.tree.opendla,
         log=job.log,
         on_line=on_line,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -246,8 +249,43 @@ def test_what_would_be_done_is_said_and_not_done(small: Sdk) -> None:
     assert "make clean" in build.plan(job).commands(job)
 
 
+def test_a_make_above_us_does_not_reach_the_sdks(small: Sdk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its flags come by the environment; `-n` among them would build nothing and end with 0."""
+    monkeypatch.setenv("MAKEFLAGS", "n")
+    assert small.build().fresh
+
+
+def test_ctrl_c_stops_the_compilers_and_keeps_the_last_program(small: Sdk, tmp_path: Path) -> None:
+    """Within seconds, with exit code 130; the next build finishes the job."""
+    good = small.build(replace(small.job(), store=tmp_path / ".deploy" / "build")).path.read_bytes()
+    (tmp_path / "deploy.yaml").write_text(f"sdk: {{dir: {small.root}}}\n")
+    makefile = small.tree.opendla / "Makefile"
+    whole = makefile.read_text()
+    mark = tmp_path / "started"
+    makefile.write_text(f".PHONY: source/sed/eat\nsource/sed/eat:\n\ttouch {mark}; exec sleep 987\n")
+    words = [sys.executable, "-m", "deployer", "build", "sed/eat", "--config", str(tmp_path / "deploy.yaml")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+        deadline = time.monotonic() + 60
+        while not mark.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=30)
+    assert 130 == running.returncode, said.decode()
+    assert good == (tmp_path / ".deploy" / "build" / "prog_sed_eat" / "prog_sed_eat").read_bytes()
+    assert b"sleep\x00987\x00" not in list(_command_lines())
+    makefile.write_text(whole)
+    assert subprocess.run(words, capture_output=True, timeout=60, check=False).returncode == 0
+
+
 def test_an_sdk_that_cannot_be_written_says_so(small: Sdk) -> None:
     """A file of root's in out/ is the usual cause."""
     small.tree.out.write_text("a file where the folder should be")
     with pytest.raises(ToolchainError, match="out cannot be written"):
         small.build()
+
+
+def _command_lines() -> Iterator[bytes]:
+    """Of every process that is still there when it is looked at."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes()
