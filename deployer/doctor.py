@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from board_runner.errors import DeployError
 from deployer import __version__, build, shell
 from deployer.building import configured
+from deployer.conversion import preflight
 from deployer.project import Project
+from toolchain_wrappers.sigmastar import versions
 
 GIB = 1 << 30
 MEMORY_GIB, DISK_GIB = 6, 5
@@ -56,8 +57,7 @@ def _guarded(check: Callable[[Project], Iterator[Finding]], project: Project) ->
 def _machine(project: Project) -> Iterator[Finding]:
     version = platform.python_version()
     yield Finding(name="python", state=State.OK, what=f"{version} at {sys.executable}, deploy {__version__}")
-    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
-    has = "avx2" in flags.split()
+    has = "avx2" in preflight.cpu_flags()
     yield Finding(
         name="cpu",
         state=State.OK if has else State.WARN,
@@ -153,15 +153,17 @@ def _toolchain(project: Project) -> Iterator[Finding]:
             cure="set toolchain.models_dir and toolchain.tools_dir for the vendor's",
         )
         return
-    missing = project.tree.missing()
-    yield Finding(
-        name="toolchain",
-        state=State.FAIL if missing else State.OK,
-        what=f"{missing[0]} is not there" if missing else f"{project.tree.models_dir}",
-        cure="models_dir is the OpenDLAModel folder, tools_dir the SGS_IPU_Toolchain folder"
-        if missing
-        else "",
-    )
+    tools, chip = project.tools, project.deployment.settings.chip
+    found = list(preflight.concerns(tools, chip=chip, store=project.artifacts_dir))
+    if not any(concern.name == "tree" for concern in found):
+        version = versions.version_of(tools.tree.tools_dir, tools.profile.versions)
+        yield Finding(
+            name="toolchain", state=State.OK, what=f"{tools.tree.models_dir}, tools of version {version}"
+        )
+    for concern in found:
+        name = "toolchain" if concern.name == "tree" else f"toolchain {concern.name}"
+        state = State.FAIL if concern.refused else State.WARN
+        yield Finding(name=name, state=state, what=concern.fault, cure=concern.cure)
 
 
 def _sdk(project: Project) -> Iterator[Finding]:
@@ -186,6 +188,13 @@ def _sdk(project: Project) -> Iterator[Finding]:
 def _model(project: Project) -> Iterator[Finding]:
     contract = project.contract
     yield Finding(name="model", state=State.OK, what=f"{contract.model}: {project.onnx}")
+    if project.ready_image is not None:
+        known = project.image_facts
+        yield Finding(
+            name="image",
+            state=State.OK,
+            what=f"{project.ready_image}, chip {known.chip}, input {known.input}",
+        )
     yield Finding(name="clips", state=State.OK, what=f"{len(project.clips)} in {project.clips_dir}")
 
 

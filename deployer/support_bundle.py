@@ -12,6 +12,7 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+from deployer.board import facts
 from deployer.doctor import Finding
 from deployer.project import Project
 
@@ -58,8 +59,17 @@ def _texts(project: Project, findings: Sequence[Finding]) -> Iterator[tuple[str,
     state = project.deployment.state_dir
     for path in sorted(state.rglob("*.log")) + sorted(state.rglob("manifest.json")):
         yield f"state/{path.relative_to(state)}", _read(path)
+    for name, config in project.deployment.boards.items():
+        known = facts.remembered(config)
+        said = asdict(known) if known is not None else "never asked; `deploy board probe` asks it"
+        yield f"boards/{name}.json", json.dumps({"chip": config.chip, "said": said}, indent=1, default=_plain)
     for path in sorted(project.runs_dir.glob("*.json"))[-5:]:
         yield f"runs/{path.name}", _read(path)
+
+
+def _plain(value: object) -> object:
+    """For JSON: sets as lists, paths as text."""
+    return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)
 
 
 def _versions() -> Iterator[str]:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deployer import config, doctor, support_bundle
+from deployer import cli, config, demo, doctor, support_bundle
 from deployer.cli.doctor import command
 from deployer.doctor import State
 from deployer.project import Project
+from toolchain_wrappers import standin
+from toolchain_wrappers.standin.variants import Variant
 
 
 def _found(root: Path) -> dict[str, doctor.Finding]:
@@ -75,6 +77,47 @@ def test_the_archive_holds_what_one_asks_for_and_no_secrets(tmp_path: Path) -> N
     for secret in ("hunter2", "abc def", "me:pw@", "c2VjcmV0", f"{Path.home()}/x"):
         assert secret not in whole
     assert not any(name.endswith(".img") for name in names)
+
+
+def test_what_a_run_would_refuse_is_found_with_its_cure(tmp_path: Path) -> None:
+    """The same look as before a conversion: version, CPU; and the version that was found."""
+    made = standin.make(tmp_path / "release", Variant(tools_name="SGS_IPU_SDK_vS1.0.9"))
+    settings = {
+        "models_dir": str(made.models_dir),
+        "tools_dir": str(made.tools_dir),
+        "profile": {"needs": {"cpu_flags": ["warp_drive"]}},
+    }
+    (tmp_path / "deploy.yaml").write_text(json.dumps({"toolchain": settings}))
+    found = {f.name + f.state: f for f in doctor.examine(Project(config.load(tmp_path / "deploy.yaml")))}
+
+    assert "warp_drive" in found["toolchain cpufail"].what and "cpu_flags" in found["toolchain cpufail"].cure
+    assert "made for maruko" in found["toolchain versionfail"].what
+    assert "version S1.0.9" in found["toolchainok"].what
+
+
+def test_an_image_that_nobody_knows_is_shown_as_unverified(tmp_path: Path) -> None:
+    """Said, and no failure."""
+    (tmp_path / "mine.img").write_bytes(b"vendor")
+    (tmp_path / "deploy.yaml").write_text("model: {image: mine.img}\n")
+    found = {f.name: f for f in doctor.examine(Project(config.load(tmp_path / "deploy.yaml")))}["image"]
+
+    assert found.state is State.OK and "chip unverified, input unverified" in found.what
+
+
+def test_the_archive_holds_what_boards_have_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a board that was asked before; nothing is asked for an archive."""
+    monkeypatch.setenv("DEPLOY_STATE_DIR", str(tmp_path / "state"))
+    with demo.project(tmp_path / "project", runs=1) as deployment:
+        words = ["--config", str(deployment.path), "-q"]
+        assert 0 == cli.execute(["board", "probe", *words])
+    out = tmp_path / "support.tar.gz"
+    assert 0 == cli.execute(["doctor", *words, "--bundle", str(out)])
+
+    with tarfile.open(out) as archive:
+        file = archive.extractfile("deploy-support/boards/simulated.json")
+        assert file is not None
+        said = json.load(file)["said"]
+    assert "pcupid" == said["chip"] and said["kernel"]
 
 
 @pytest.mark.parametrize(
