@@ -56,6 +56,11 @@ class PidMarker:
         self._held: bytes | None = b""
         self.pid: int | None = None
 
+    @property
+    def missing(self) -> bool:
+        """Whether the shell has not told its id, and said little else."""
+        return self._held is not None
+
     def strip(self, data: bytes) -> bytes:
         """`data` without the marker; held back while the marker may still be cut in two."""
         if self._held is None:

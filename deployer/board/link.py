@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from deployer.board.base import Link
-from deployer.errors import BoardUnreachable
+from deployer.board.base import Completed, Link
+from deployer.errors import BoardUnreachable, LoginRefused
 
 if TYPE_CHECKING:
     from paramiko import SFTPClient
@@ -74,6 +74,15 @@ class Connection(Protocol):
     def close(self) -> None:
         """End it; harmless when it is gone."""
         ...
+
+
+def runs_nothing(address: str, done: Completed) -> BoardUnreachable:
+    """The error for a server that took a command and ran something else: files only, or no shell."""
+    words = done.stderr.decode("utf-8", "replace").split("\n")[0].strip()
+    return LoginRefused(
+        f"{address}: the server runs no commands{f' ({words})' if words else ''}",
+        hint="it may allow SFTP only: take ForceCommand out of its sshd_config, and give the user a shell",
+    )
 
 
 def lost(address: str, cause: BaseException | None = None) -> BoardUnreachable:

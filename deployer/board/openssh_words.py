@@ -24,6 +24,10 @@ OLD_ALGORITHMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """What `ssh` still knows but does not offer: its word for the kind -> its option, and the best of them first."""
 
 _SIGNATURES = "PubkeyAcceptedAlgorithms"
+_SHA1_SIGNATURES = "ssh-rsa,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"
+"""RSA by SHA-1 alone: servers that know no other may say they do, and `ssh` would take the newer."""
+
+_RSA_REFUSED = re.compile(r"no mutual signature algorithm|Offering public key: .* RSA SHA256:")
 _NO_MATCH = re.compile(r"no matching (.+?) found\. Their offer: (\S+)")
 _DENIED = re.compile(r"Permission denied \(([^)]*)\)")
 _GREETING = re.compile(r"remote software version (.+)")
@@ -134,14 +138,18 @@ def remembered_keys(routes: Sequence[Route], folder: Path) -> str:
 
 
 def still_needed(log: str, options: Mapping[str, str]) -> dict[str, str]:
-    """What of old algorithms would have helped where `ssh` failed; nothing where that was not it."""
+    """What of old algorithms may help where `ssh` failed; nothing where that was not it.
+
+    An RSA key that was refused is signed with SHA-1 only for a server that has shown itself to be that old.
+    """
     found = _NO_MATCH.search(log)
     if found is not None:
         option, known = OLD_ALGORITHMS.get(found[1], ("", ()))
         usable = [name for name in known if name in found[2].split(",")]
         return {option: "+" + ",".join(usable)} if usable and option not in options else {}
-    unsigned = "no mutual signature algorithm" in log
-    return {_SIGNATURES: "+ssh-rsa"} if unsigned and _SIGNATURES not in options else {}
+    old = "ssh-rsa" in options.get("HostKeyAlgorithms", "") or "no mutual signature algorithm" in log
+    refused = _DENIED.search(log) is not None and _RSA_REFUSED.search(log) is not None
+    return {_SIGNATURES: _SHA1_SIGNATURES} if old and refused and _SIGNATURES not in options else {}
 
 
 def allowed(log: str) -> str | None:

@@ -15,7 +15,7 @@ from deployer.board.channel import Exchange, PidMarker
 from deployer.board.config import BoardConfig
 from deployer.board.connect import connect, forget
 from deployer.board.hostkeys import state_dir as default_state_dir
-from deployer.board.link import Connection
+from deployer.board.link import Connection, runs_nothing
 from deployer.board.stop import GRACE_S, STOP
 from deployer.board.turns import Turn, Turns
 from deployer.errors import BoardUnreachable
@@ -181,7 +181,11 @@ class SshBoard:
                 self._stop(marker.pid)
                 with contextlib.suppress(BoardUnreachable):
                     exchange.wait(_LAST_WORDS_S)
-            return exchange.result(timed_out=not ended)
+            never_ran = ended and marker.missing
+            done = exchange.result(timed_out=not ended)
+            if never_ran and done.exit_status is not None:
+                raise runs_nothing(self.address, done)
+            return done
 
     def _stop(self, pid: int | None) -> None:
         """Out of turn: it is this or a program left on the board."""
