@@ -147,7 +147,7 @@ def _work(session: Session, command: Command) -> fleet.Work[CommandRun]:
 def _ended(result: FleetResult[CommandRun]) -> None:
     """The boards' own lines are the result: what is left to say goes to stderr."""
     if result.exit_code:
-        click.echo(fleet.summary(result, "board run"), err=True)
+        click.echo(fleet.summary(result), err=True)
 
 
 def _data(done: CommandRun) -> dict[str, Any]:

@@ -123,14 +123,14 @@ def _text(result: FleetResult[T], *, work: Work[T]) -> None:
         time = seconds(outcome.duration_s) if outcome.state is not State.NOT_STARTED else ""
         table.add_row(MARKS[outcome.state], escape(outcome.board), *shown, time)
     console.print(table)
-    console.print(summary(result, work.command))
+    console.print(summary(result))
 
 
-def summary(result: FleetResult[Any], command: str) -> str:
+def summary(result: FleetResult[Any]) -> str:
     """How many boards are done and how many not, and how to try those again."""
     counts = [f"{len(result.those(State.DONE))} of {len(result.outcomes)} boards done"]
     counts += [f"{len(some)} {s.value}" for s in State if s is not State.DONE and (some := result.those(s))]
-    again = f"; those again: deploy {command} --retry-failed" if len(counts) > 1 else ""
+    again = "; the same with --retry-failed tries those again" if len(counts) > 1 else ""
     return ", ".join(counts) + again
 
 

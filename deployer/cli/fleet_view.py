@@ -35,7 +35,7 @@ def fleet_view(total: int, *, verbosity: int) -> Iterator[FleetEmit]:
     """A sink that draws until the block ends; `verbosity` -1 shows warnings only, 1 what the boards say too."""
     console = Console(stderr=True)
     if verbosity >= 0 and console.is_terminal and sys.stderr.isatty():
-        table = _LiveTable(total, console, verbosity)
+        table = LiveTable(total, console, verbosity)
         with Live(get_renderable=table.draw, console=console, refresh_per_second=_REFRESH_HZ, transient=True):
             yield table
     else:
@@ -88,7 +88,7 @@ class _Row:
     note: str = ""
 
 
-class _LiveTable:
+class LiveTable:
     """Shows who is at work and who failed; who is done is a number, so that 256 boards fit a screen."""
 
     def __init__(self, total: int, console: Console, verbosity: int) -> None:

@@ -11,7 +11,7 @@ from deployer.board.base import BoardFacts, IpuFacts, PlaceFacts
 from deployer.fleet.jobs import Probed
 from deployer.running import abi
 
-COLUMNS = ("chip", "userland", "kernel", "free KiB", "memory KiB", "IPU used by", "server")
+COLUMNS = ("chip", "programs", "kernel", "free KiB", "memory KiB", "IPU used by", "server")
 _UNKNOWN = "unknown"
 
 
@@ -30,7 +30,7 @@ def row(probed: Probed) -> tuple[str, ...]:
     """The cells of COLUMNS."""
     facts = probed.facts
     owners = ", ".join(owner.name for owner in facts.ipu.owners) if facts.ipu else ""
-    values = (facts.chip, _userland(facts), facts.kernel, facts.free_kib, facts.memory_available_kib)
+    values = (facts.chip, _programs(facts), facts.kernel, facts.free_kib, facts.memory_available_kib)
     return (*("-" if value is None else str(value) for value in values), owners, probed.link.server or "-")
 
 
@@ -50,7 +50,8 @@ def lines(address: str, probed: Probed) -> Iterator[str]:
         ("machine", facts.machine),
         ("kernel", facts.kernel),
         ("chip", facts.chip),
-        ("userland", _userland(facts)),
+        ("programs", _programs(facts)),
+        ("loaders", ", ".join(facts.loaders) or "none" if facts.loaders is not None else None),
         ("BusyBox", facts.busybox),
         ("memory available", _unit(facts.memory_available_kib, "KiB")),
         ("clock", _clock(facts)),
@@ -67,10 +68,12 @@ def lines(address: str, probed: Probed) -> Iterator[str]:
         yield f"{name + ':':{width}}{_UNKNOWN if value is None else value}"
 
 
-def _userland(facts: BoardFacts) -> str | None:
-    if facts.shell_elf is None and facts.machine is None:
-        return None
-    return str(abi.board_abi(facts))
+def _programs(facts: BoardFacts) -> str | None:
+    """What programs the board runs, as its own are built: `32-bit ARM (hard float), glibc`."""
+    shell = abi.board_abi(facts).shell
+    parts = [str(shell)] if shell is not None else []
+    parts += [facts.libc or "static only"] if facts.loaders is not None else []
+    return ", ".join(parts) or None
 
 
 def _unit(value: float | None, unit: str) -> str | None:

@@ -92,7 +92,7 @@ def test_what_failed_is_told_and_tried_again_alone(capsys: Captured) -> None:
     """The dead board's error stands on stderr with its cure; --retry-failed means it and no other."""
     assert 4 == cli.execute(["push", "--all"])
     said = capsys.readouterr()
-    assert "3 of 4 boards done, 1 failed; those again: deploy push --retry-failed" in said.out
+    assert "3 of 4 boards done, 1 failed; the same with --retry-failed tries those again" in said.out
     assert "error: dead: root@127.0.0.1" in said.err
     assert "hint: the machine answers but nothing listens there" in said.err
 
