@@ -30,7 +30,6 @@ from tests.boards.servers import (
 MakeFile = Callable[..., BoardFile]
 NETNS_KIND = "busybox-netns"
 KINDS = [*SIM_KINDS, *SSHD_KINDS, *REAL_KINDS, NETNS_KIND]
-PENDING = {"openssh-sha1": "paramiko no longer knows SHA-1; the OpenSSH client behind `Board` does"}
 
 
 @pytest.fixture(autouse=True)
@@ -105,11 +104,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boards]:
         yield Boards(tmp_path_factory.mktemp("boards"), stack)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(k, marks=pytest.mark.xfail(reason=PENDING[k]) if k in PENDING else ()) for k in KINDS
-    ]
-)
+@pytest.fixture(params=KINDS)
 def any_board(request: pytest.FixtureRequest, boards: Boards) -> Iterator[Place]:
     """A board of every kind in turn, real servers included; the client in the board's network."""
     found = boards.of(request.param)

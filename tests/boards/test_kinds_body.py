@@ -30,9 +30,6 @@ AWKWARD_NAMES = [
 ]
 
 
-FILES_ONLY = "a server that runs no commands is noticed late, and not in these words"
-
-
 def test_it_can_be_reached_and_tells_of_itself(any_board: Place) -> None:
     """The log-in succeeds; machine, kernel, room and clock are the board's, and the link is told."""
     with any_board.board() as board:
@@ -92,7 +89,6 @@ def test_a_hung_program_leaves_no_process(any_board: Place) -> None:
         assert left_over == []
 
 
-@pytest.mark.xfail(reason=FILES_ONLY)
 def test_a_server_for_files_only_is_refused_in_words(tmp_path: Path, make_file: MakeFile) -> None:
     """A board whose server runs no commands is told so in one line with a cure, and nothing is sent to it."""
     if reason := kind_missing(SFTP_ONLY):
