@@ -43,14 +43,18 @@ def push(
     config: BoardConfig,
     *,
     files: list[BoardFile] | None = None,
+    chip: str | None = None,
     dry_run: bool = False,
     replace: bool = False,
     emit: Emit = ignore,
 ) -> PushReport:
-    """Put program, model and wavs on the board; `files` are `board_files`, made once for many boards."""
+    """Put program, model and wavs on the board; `files` are `board_files`, made once for many boards.
+
+    With files of another origin, `chip` is the chip that their model is for.
+    """
     files = board_files(project, emit=emit) if files is None else files
     with SshBoard(config) as board:
-        return push_to(board, project, config, files, dry_run=dry_run, replace=replace, emit=emit)
+        return push_to(board, project, config, files, chip=chip, dry_run=dry_run, replace=replace, emit=emit)
 
 
 def status(config: BoardConfig) -> Status:
@@ -211,13 +215,14 @@ def push_to(
     config: BoardConfig,
     files: list[BoardFile],
     *,
+    chip: str | None = None,
     dry_run: bool = False,
     replace: bool = False,
     emit: Emit = ignore,
 ) -> PushReport:
     """Push over an open connection; a board proven to be of another chip is refused."""
     # Where nothing tells the chip of a ready-made image, it is what the configuration says it is.
-    chip = project.image_facts.chip.value or project.deployment.settings.chip
+    chip = chip or project.image_facts.chip.value or project.deployment.settings.chip
     return push_step.push(
         board, files, config.directory, chip=chip, dry_run=dry_run, replace=replace, emit=emit
     )

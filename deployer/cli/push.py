@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from deployer import from_sdk as sdk_files
 from deployer import pipeline
 from deployer.board.config import BoardConfig
 from deployer.cli import fleet
@@ -16,26 +18,53 @@ from deployer.push import BoardFile, PushReport
 
 @click.command("push")
 @click.option("--replace", is_flag=True, help="Where two releases do not fit, let the present one go first.")
+@click.option(
+    "--from-sdk",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Take the ready-made model, wav and built program of the vendor's SDK; nothing is converted.",
+)
+@click.option("--chip", help="The chip whose model is taken from the SDK.")
 @boards
 @dry_run
 @common
-def command(session: Session, asked: Asked, dry_run: bool, replace: bool) -> None:
+def command(
+    session: Session, asked: Asked, *, dry_run: bool, replace: bool, from_sdk: Path | None, chip: str | None
+) -> None:
     """Copy the program, the model and the wavs to the board, or to many: only what differs, each file whole."""
-    push(session, Project(session.deployment), asked, dry_run=dry_run, replace=replace, command="push")
+    if (from_sdk is None) != (chip is None):
+        raise click.UsageError("--from-sdk DIR and --chip CHIP go together")
+    project = Project(session.deployment)
+    files = None
+    if from_sdk is not None and chip is not None:
+        files = sdk_files.files(from_sdk, chip=chip, aarch=session.deployment.settings.sdk.aarch)
+    push(session, project, asked, files=files, chip=chip, dry_run=dry_run, replace=replace, command="push")
 
 
 def push(
-    session: Session, project: Project, asked: Asked, *, dry_run: bool, command: str, replace: bool = False
+    session: Session,
+    project: Project,
+    asked: Asked,
+    *,
+    dry_run: bool,
+    command: str,
+    replace: bool = False,
+    files: list[BoardFile] | None = None,
+    chip: str | None = None,
 ) -> None:
-    """Push to one board or many; after a dry run say what would be sent (commands that push first use it too)."""
+    """Push to one board or many; after a dry run say what would be sent (commands that push first use it too).
+
+    `files` other than the project's own come with the `chip` that their model is for.
+    """
     if not asked.many:
-        push_one(session, project, asked.one(session), dry_run=dry_run, replace=replace)
+        config = asked.one(session)
+        push_one(session, project, config, files=files, chip=chip, dry_run=dry_run, replace=replace)
         return
-    files = prepared(session, project)
+    files = prepared(session, project) if files is None else files
     work = fleet.Work(
         command=command,
         job=lambda config, emit: pipeline.push(
-            project, config, files=files, dry_run=dry_run, replace=replace, emit=emit
+            project, config, files=files, chip=chip, dry_run=dry_run, replace=replace, emit=emit
         ),
         columns=("would send" if dry_run else "sent", "unchanged", "MB"),
         row=lambda r: (str(len(r.sent)), str(len(r.unchanged)), f"{r.bytes / 1e6:.1f}"),
@@ -45,11 +74,20 @@ def push(
 
 
 def push_one(
-    session: Session, project: Project, config: BoardConfig, *, dry_run: bool, replace: bool = False
+    session: Session,
+    project: Project,
+    config: BoardConfig,
+    *,
+    dry_run: bool,
+    replace: bool = False,
+    files: list[BoardFile] | None = None,
+    chip: str | None = None,
 ) -> None:
     """Push to one board, with bars for its steps."""
     with session.progress() as emit:
-        report = pipeline.push(project, config, dry_run=dry_run, replace=replace, emit=emit)
+        report = pipeline.push(
+            project, config, files=files, chip=chip, dry_run=dry_run, replace=replace, emit=emit
+        )
     show(session, report)
 
 
