@@ -11,7 +11,7 @@ from board_runner.errors import UsageError
 from deployer.board.base import Board, BoardFacts
 from deployer.errors import TransferError
 from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
-from deployer.release import activate, contents, lock, manifest, space, survey
+from deployer.release import activate, contents, manifest, space, survey
 from deployer.release.manifest import BoardFile, Entry, Manifest
 from deployer.release.survey import Inventory, OnBoard
 from deployer.running import abi
@@ -74,7 +74,7 @@ def push(
     started = time.monotonic()
     wanted, sources = manifest.of(files, directory, board.config.places)
     task = _Task(board=board, directory=directory, wanted=wanted, sources=sources, emit=emit)
-    if survey.is_current(board, directory, wanted, sources):
+    if survey.is_current(board, directory, wanted):
         emit(Started(step=STEP, total=0, unit="B"))
         emit(Finished(step=STEP, note=f"nothing sent, {len(wanted.entries)} files unchanged"))
         return task.report(sending=[], previous=None, started=started, dry_run=dry_run)
@@ -83,13 +83,14 @@ def push(
         check_chip(chip, facts, emit=emit)
         abi.check(files, facts)
     if dry_run:
-        there = task.look()
+        there = survey.inspect(board, directory, [entry.place for entry in wanted.entries])
         sending, fit = task.plan(there, replace=replace)
         note = f"would send {len(sending)} files, {sum(e.size_bytes for e in sending)} bytes"
         emit(Finished(step=STEP, note=f"{note}; {fit.note}" if fit.note else note))
         return task.report(sending=sending, previous=there.current, started=started, dry_run=True)
-    with lock.held(board, directory, "deploy push", emit=emit):
-        sending, previous = task.carry_out(task.look(), replace=replace)
+    places = [entry.place for entry in wanted.entries]
+    with survey.locked(board, directory, places, "deploy push", emit=emit) as there:
+        sending, previous = task.carry_out(there, replace=replace)
     return task.report(sending=sending, previous=previous, started=started, dry_run=False)
 
 
@@ -103,38 +104,35 @@ class _Task:
     sources: Mapping[str, Path]
     emit: Emit
 
-    def look(self) -> Inventory:
-        """What the board holds. Raises UsageError for a `current` that is not ours."""
-        there = survey.inspect(self.board, self.directory, [e.place for e in self.wanted.entries])
+    def plan(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], space.Fit]:
+        """Which entries must travel, and how they fit. Raises NoSpace, UsageError for a foreign `current`."""
         if there.foreign:
             raise UsageError(
                 f"{self.directory}/{CURRENT} on {self.board.name} is not a link: deploy did not make it",
                 hint=f"move it away, or set `directory:` of {self.board.name} to another place",
             )
-        return there
-
-    def plan(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], space.Fit]:
-        """Which entries must travel, and how they fit. Raises NoSpace."""
-        unique = list({e.content: e for e in self.wanted.entries}.values())
-        stored, staged = contents.reusable(self.board, there, unique, self.sources)
-        sending = [e for e in unique if e.content not in stored | staged]
-        return sending, space.fit(there, self.wanted, sending, keep=self.board.config.keep, replace=replace)
+        good = contents.reusable(self.board, there, self._unique)
+        sending = [e for e in self._unique if e.content not in good]
+        keep = self.board.config.keep
+        return sending, space.fit(there, self.wanted, sending, keep=keep, replace=replace)
 
     def carry_out(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], str | None]:
         """Send, verify, settle, switch, tidy up. Gives what travelled, and the release to go back to."""
-        unique = list({e.content: e for e in self.wanted.entries}.values())
-        stored, staged = contents.reusable(self.board, there, unique, self.sources)
-        sending = [e for e in unique if e.content not in stored | staged]
-        fit = space.fit(there, self.wanted, sending, keep=self.board.config.keep, replace=replace)
+        sending, fit = self.plan(there, replace=replace)
         there = self._make_room(there, fit)
-        contents.prepare(self.board, [place.path for place in there.places])
         self._send(there, sending)
-        settling = [e for e in unique if e.content not in stored]
-        contents.settle(self.board, settling)
+        travelled = {e.content for e in sending}
+        settling = [
+            e for e in self._unique if e.content in travelled or e.content not in there.place(e.place).stored
+        ]
         previous = self.previous_of(there)
-        activate.activate(self.board, self.directory, self.wanted, previous=previous)
+        activate.activate(self.board, self.directory, self.wanted, settling, previous=previous)
         self._tidy(there)
         return sending, previous
+
+    @property
+    def _unique(self) -> list[Entry]:
+        return list({e.content: e for e in self.wanted.entries}.values())
 
     def previous_of(self, there: Inventory) -> str | None:
         """The release to go back to after this push."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deployer.board import digests
 from deployer.board.base import Board
 from deployer.release.contents import insist
-from deployer.release.manifest import Manifest
+from deployer.release.manifest import Entry, Manifest
 from deployer.release.survey import Inventory
 
 _TIMEOUT_S = 120.0
@@ -23,37 +23,51 @@ point() {
 """An old BusyBox's `mv` has no -T and would move into the folder that the pointer names: there the pointer is
 away for an instant, and `current.next` tells what it should be."""
 
-LINK = (
+FINISH = (
     POINT
     + r"""
 d=$1 id=$2 old=$3 part=$4
 shift 4
+while [ "$1" = .. ]; do
+    p=$2 l=
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != .. ] && [ "$1" != ... ]; do l="$l $1"; shift; done
+    (
+        cd -- "$p/staging" || exit 1
+        set -- $l
+        chmod 644 "$@" || exit 1
+        for f; do
+            case $f in *.x) chmod 755 "$f" || exit 1 ;; esac
+        done
+        sync "$@" 2>/dev/null || sync
+        mv -f "$@" ../store/ && { [ "$p" = "$d" ] || sync ../store 2>/dev/null || sync; }
+    ) || exit 1
+done
+[ "$1" = ... ] && shift
 cd -- "$d" || exit 1
 r=releases/$id
-[ -d "$r" ] || r=releases/$id.new
-case $part in *first*)
-    [ "$r" = "releases/$id" ] || rm -rf "$r" || exit 1
-    mkdir -p "$r" || exit 1
-    cat >"$r/.manifest" || exit 1
-    if [ -n "$old" ] && [ "$old" != "$id" ]; then point "$r/.previous" "$old" || exit 1; fi ;;
-esac
 while [ $# -ge 2 ]; do
-    case $1 in */*) mkdir -p "$r/${1%/*}" || exit 1 ;; esac
+    case $1 in */*) f=$r/${1%/*} ;; *) f=$r ;; esac
+    [ -d "$f" ] || mkdir -p "$f" || exit 1
     if [ -d "$r/$1" ]; then echo "$1: is a directory" >&2; exit 1; fi
     ln -sf "$2" "$r/$1" || exit 1
     shift 2
 done
-case $part in *last*)
-    sync "$r/.manifest" "$r" releases 2>/dev/null || sync
-    [ "$r" = "releases/$id" ] || mv "$r" "releases/$id" || exit 1
-    sync releases 2>/dev/null || sync
-    point current "$d/releases/$id" || exit 1
-    sync . 2>/dev/null || sync ;;
-esac
-exit 0
+[ "$part" = last ] || exit 0
+mkdir -p "$r" && cat >"$r/.manifest" || exit 1
+if [ -n "$old" ] && [ "$old" != "$id" ]; then point "$r/.previous" "$old" || exit 1; fi
+for f in "$r"/*/ "$r"/*/*/; do
+    if [ -d "$f" ]; then set -- "$@" "$f"; fi
+done
+sync store releases "$r" "$r/.manifest" "$@" 2>/dev/null || sync
+point current "$d/releases/$id" || exit 1
+sync . 2>/dev/null || sync
 """
 )
-"""Arguments: directory, id, the release before, `first` and/or `last`, then names and what they point to."""
+"""Arguments: directory, id, the release before, `last` or not; then for each place `..`, its path and the verified
+contents to move from staging into its store; then `...`, and names with what they point to. A file that was renamed
+before its bytes were on flash is lost at a power cut, hence the `sync` before each rename that counts; where `sync`
+knows no arguments it writes everything back, which serves as well."""
 
 SWITCH = (
     POINT
@@ -72,25 +86,39 @@ rm -rf -- "$@"
 """
 
 
-def activate(board: Board, directory: PurePosixPath, wanted: Manifest, *, previous: str | None) -> None:
-    """Make `wanted`, whose contents are settled, the current release. Raises TransferError."""
-    words = [word for e in wanted.entries for word in (str(e.name), str(e.stored))]
-    batches = list(digests.batches(words, group=2)) or [[]]
-    for number, some in enumerate(batches):
-        first, last = number == 0, number == len(batches) - 1
-        part = ("first" if first else "") + ("last" if last else "")
-        text = wanted.text().encode("utf-8", "surrogateescape")
-        done = board.script(
-            LINK,
-            str(directory),
-            wanted.id,
-            previous or "",
-            part,
-            *some,
-            timeout_s=_TIMEOUT_S,
-            stdin=[text] if first else None,
-        )
+def activate(
+    board: Board,
+    directory: PurePosixPath,
+    wanted: Manifest,
+    settling: Sequence[Entry],
+    *,
+    previous: str | None,
+) -> None:
+    """Settle what is verified in staging and make `wanted` the current release. Raises TransferError."""
+    moves = _moves(settling)
+    links = [word for e in wanted.entries for word in (str(e.name), str(e.stored))]
+    text = wanted.text().encode("utf-8", "surrogateescape")
+    steps = [[*moves, "...", *links]]
+    if len(list(digests.batches(steps[0]))) > 1:
+        steps = [_moves(some) for some in _runs(settling)]
+        steps += [["...", *some] for some in digests.batches(links, group=2)]
+    for number, words in enumerate(steps, start=1):
+        last = number == len(steps)
+        head = (str(directory), wanted.id, previous or "", "last" if last else "")
+        done = board.script(FINISH, *head, *words, timeout_s=_TIMEOUT_S, stdin=[text] if last else None)
         insist(board, done)
+
+
+def _moves(settling: Sequence[Entry]) -> list[str]:
+    words: list[str] = []
+    for place in dict.fromkeys(e.place for e in settling):
+        words += ["..", str(place), *dict.fromkeys(e.content for e in settling if e.place == place)]
+    return words
+
+
+def _runs(entries: Sequence[Entry], size: int = 400) -> Iterator[Sequence[Entry]]:
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]
 
 
 def switch(board: Board, directory: PurePosixPath, release: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from deployer.board import digests, stripes
 from deployer.board.base import Board, Completed
-from deployer.board.digests import Digest, file_digest
+from deployer.board.digests import file_digest
 from deployer.board.streams import RESUMED_BLOCK_BYTES, Method, Piece
 from deployer.board.stripes import Striped
 from deployer.errors import NoSpace, TransferError
@@ -17,24 +17,6 @@ from deployer.release.survey import Inventory
 
 _TIMEOUT_S = 300.0
 
-PREPARE = r"""
-for d in "$@"; do mkdir -p -- "$d/store" "$d/staging" || exit 1; done
-"""
-
-SETTLE = r"""
-cd -- "$1/staging" || exit 1
-shift
-chmod 644 "$@" || exit 1
-for f in "$@"; do
-    case $f in *.x) chmod 755 "$f" || exit 1 ;; esac
-done
-sync "$@" 2>/dev/null || sync
-mv -f "$@" ../store/ || exit 1
-sync ../store 2>/dev/null || sync
-"""
-"""Arguments: a place, then contents. A file that was renamed before its bytes were on flash is lost at a power
-cut, hence the first `sync`; where `sync` knows no arguments it writes everything back, which serves as well."""
-
 DISCARD = r"""
 cd -- "$1" || exit 1
 shift
@@ -42,10 +24,8 @@ rm -f -- "$@"
 """
 
 
-def reusable(
-    board: Board, there: Inventory, entries: Sequence[Entry], sources: Mapping[str, Path]
-) -> tuple[set[str], set[str]]:
-    """Contents that need not travel: (in the store, whole in staging), each told by its checksum now."""
+def reusable(board: Board, there: Inventory, entries: Sequence[Entry]) -> set[str]:
+    """Contents that need not travel, in the store or whole in staging: each told by its checksum now."""
     stored = [e for e in entries if e.content in there.place(e.place).stored]
     staged = [
         e
@@ -53,12 +33,10 @@ def reusable(
         if e not in stored and there.place(e.place).staged.get(e.content, -1) == e.size_bytes
     ]
     if not stored and not staged:
-        return set(), set()
+        return set()
     found = digests.on_board(board, [e.stored for e in stored] + [e.staged for e in staged])
-    return (
-        {e.content for e in stored if survey.matches(found.get(e.stored), e, sources.get(e.content))},
-        {e.content for e in staged if _same(found.get(e.staged), e, sources)},
-    )
+    good = {e.content for e in stored if survey.matches(found.get(e.stored), e)}
+    return good | {e.content for e in staged if e.is_content_of(found.get(e.staged))}
 
 
 def send(
@@ -95,19 +73,6 @@ def send(
             f"{board.address}: {wrong[0].name}: what arrived differs from what was sent",
             hint="push again; if it stays so, the board's flash or memory is failing (`dmesg` there)",
         )
-
-
-def settle(board: Board, entries: Sequence[Entry]) -> None:
-    """Verified contents from staging into the store, surely on flash. Raises TransferError."""
-    for place in dict.fromkeys(e.place for e in entries):
-        names = list(dict.fromkeys(e.content for e in entries if e.place == place))
-        for some in digests.batches(names):
-            insist(board, board.script(SETTLE, str(place), *some, timeout_s=_TIMEOUT_S))
-
-
-def prepare(board: Board, places: Sequence[PurePosixPath]) -> None:
-    """Make the folders. Raises TransferError."""
-    insist(board, board.script(PREPARE, *map(str, places), timeout_s=_TIMEOUT_S))
 
 
 def discard(board: Board, entries: Sequence[Entry]) -> None:
@@ -181,7 +146,7 @@ def _whole(entry: Entry, source: Path) -> Piece:
 def _wrong(board: Board, entries: Sequence[Entry], sources: Mapping[str, Path]) -> list[Entry]:
     """Those of `entries` whose staged content is not what it should be. Raises TransferError."""
     found = digests.on_board(board, [e.staged for e in entries])
-    wrong = [e for e in entries if not _same(found.get(e.staged), e, sources)]
+    wrong = [e for e in entries if not e.is_content_of(found.get(e.staged))]
     for entry in wrong:
         if file_digest(sources[entry.content]) != entry.sha256:
             discard(board, [entry])
@@ -192,16 +157,6 @@ def _wrong(board: Board, entries: Sequence[Entry], sources: Mapping[str, Path]) 
             hint="its SFTP shows another tree than its shell: leave `transfer:` of this board out",
         )
     return wrong
-
-
-def _same(there: Digest | None, entry: Entry, sources: Mapping[str, Path]) -> bool:
-    """As `survey.matches`, but a staged file need not be startable yet."""
-    if there is None:
-        return False
-    if there.algorithm == "sha256":
-        return there.value == entry.sha256
-    source = sources.get(entry.content)
-    return source is not None and there.matches(source)
 
 
 def _explained(board: Board, entries: Sequence[Entry], error: TransferError) -> TransferError:

@@ -10,7 +10,7 @@ from deployer.board import digests
 from deployer.board.base import Board
 from deployer.errors import TransferError
 from deployer.events import Emit, Finished, ignore
-from deployer.release import activate, lock, survey
+from deployer.release import activate, survey
 from deployer.release.survey import Inventory, OnBoard
 
 ROLLBACK = "rollback"
@@ -92,8 +92,8 @@ def rollback(board: Board, *, dry_run: bool = False, emit: Emit = ignore) -> Rol
     if dry_run:
         there = look(board)
         return _step_back(board, there, dry_run=True)
-    with lock.held(board, directory, "deploy rollback", emit=emit):
-        there = look(board)
+    places = board.config.places.values()
+    with survey.locked(board, directory, places, "deploy rollback", emit=emit) as there:
         step = _step_back(board, there, dry_run=False)
         activate.switch(board, directory, step.release)
     emit(Finished(step=ROLLBACK, note=f"{step.before} -> {step.release}"))
@@ -105,8 +105,8 @@ def collect(board: Board, *, dry_run: bool = False, emit: Emit = ignore) -> Coll
     if dry_run:
         there = look(board)
         return _garbage(board, there, dry_run=True)
-    with lock.held(board, board.config.directory, "deploy gc", emit=emit):
-        there = look(board)
+    directory, places = board.config.directory, board.config.places.values()
+    with survey.locked(board, directory, places, "deploy gc", emit=emit) as there:
         found = _garbage(board, there, dry_run=False)
         activate.remove(board, there, found.removed)
     emit(Finished(step=GC, note=f"{len(found.removed)} files and folders, {found.bytes} bytes"))
@@ -144,13 +144,7 @@ def _checked(board: Board, release: OnBoard) -> Kept:
     entries = release.manifest.entries
     root = board.config.directory / "releases" / release.id
     found = digests.on_board(board, [root / e.name for e in entries])
-    damaged = [
-        e.name
-        for e in entries
-        if (there := found.get(root / e.name)) is None
-        or (e.executable and not there.executable)
-        or (there.algorithm == "sha256" and there.value != e.sha256)
-    ]
+    damaged = [e.name for e in entries if not survey.matches(found.get(root / e.name), e)]
     return Kept(
         id=release.id,
         files=len(entries),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
-from deployer.board.base import Board
+from deployer.board.base import Board, Completed
 from deployer.errors import BoardBusy, BoardUnreachable, TransferError
 from deployer.events import Emit, Warned
 
@@ -20,35 +20,45 @@ NAME = "lock"
 _TIMEOUT_S = 30.0
 _OURS: set[str] = set()  # tokens of the locks that this process holds now
 
-ACQUIRE = r"""
-d=$1
-mkdir -p -- "$d" || exit 1
-cd -- "$d" || exit 1
-link() { readlink "$1" 2>/dev/null || ls -l "$1" 2>/dev/null | while IFS= read -r l; do echo "${l##* -> }"; done; }
-boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
-up=; [ -r /proc/uptime ] && read -r up rest </proc/uptime
-if [ -n "$3" ] && [ -L lock ] && mv lock "lock.$4" 2>/dev/null; then
-    if [ "$(link "lock.$4")" = "$3" ]; then rm -f "lock.$4"; else mv "lock.$4" lock; fi
-fi
-if e=$(ln -s "$2|$boot|$up" lock 2>&1); then echo "@ours"; exit 0; fi
-if [ -L lock ]; then echo "@theirs $boot $up $(link lock)"; exit 0; fi
-echo "${e:-no symbolic links there}" >&2
-exit 1
+LINK_TARGET = r"""
+target() {
+    readlink "$1" 2>/dev/null || ls -l "$1" 2>/dev/null | while IFS= read -r l; do echo "${l##* -> }"; done
+}
 """
-"""Arguments: directory, our words, the words of a lock that may be broken (or empty), a token."""
 
-RELEASE = r"""
+ACQUIRE = (
+    LINK_TARGET
+    + r"""
+acquire() {
+    mkdir -p -- "$1" && cd -- "$1" || return 1
+    boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+    up=
+    [ -r /proc/uptime ] && read -r up rest </proc/uptime
+    if [ -n "$3" ] && [ -L lock ] && mv lock "lock.$4" 2>/dev/null; then
+        if [ "$(target "lock.$4")" = "$3" ]; then rm -f "lock.$4"; else mv "lock.$4" lock; fi
+    fi
+    e=$(ln -s "$2|$boot|$up" lock 2>&1) && { echo @ours; return 0; }
+    if [ -L lock ]; then echo "@theirs $boot $up $(target lock)"; return 3; fi
+    echo "${e:-no symbolic links there}" >&2
+    return 1
+}
+acquire "$1" "$2" "$3" "$4" || exit $?
+shift 4
+"""
+)
+"""Arguments: directory, our words, the words of a lock that may be broken (or empty), a token; then what follows
+is done under the lock."""
+
+RELEASE = (
+    LINK_TARGET
+    + r"""
 cd -- "$1" 2>/dev/null || exit 0
-link() { readlink "$1" 2>/dev/null || ls -l "$1" 2>/dev/null | while IFS= read -r l; do echo "${l##* -> }"; done; }
-case $(link lock) in "$2"*) rm -f lock ;; esac
+case $(target lock) in "$2"*) rm -f lock ;; esac
 exit 0
 """
+)
 
-READ = r"""
-cd -- "$1" 2>/dev/null || exit 0
-[ -L lock ] || exit 0
-readlink lock 2>/dev/null || ls -l lock | while IFS= read -r l; do echo "${l##* -> }"; done
-"""
+READ = LINK_TARGET + 'cd -- "$1" 2>/dev/null && [ -L lock ] && target lock; exit 0'
 
 BREAK = 'cd -- "$1" 2>/dev/null && rm -f lock'
 
@@ -107,21 +117,35 @@ def parse(words: str) -> Holder | None:
     )
 
 
-@contextlib.contextmanager
-def held(board: Board, directory: PurePosixPath, purpose: str, *, emit: Emit) -> Iterator[None]:
-    """Hold the board for `purpose`. A lock whose holder is proven dead is taken over, and that is said.
+@dataclass(frozen=True, kw_only=True)
+class Then:
+    """A shell text to run under a lock as soon as it is held, and its arguments."""
 
-    Raises BoardBusy with the holder, TransferError where no lock can be made, BoardUnreachable.
+    text: str = ""
+    args: tuple[str, ...] = ()
+
+
+_NOTHING = Then()
+
+
+@contextlib.contextmanager
+def held(
+    board: Board, directory: PurePosixPath, purpose: str, *, then: Then = _NOTHING, emit: Emit
+) -> Iterator[Completed]:
+    """Hold the board for `purpose`; gives how `then` went, which is run in the same command.
+
+    A lock whose holder is proven dead is taken over, and that is said. Raises BoardBusy with the holder,
+    TransferError where no lock can be made, BoardUnreachable.
     """
     token = secrets.token_hex(6)
     words = "|".join(
         quote(part, safe="")
         for part in (_machine(), getpass.getuser(), str(os.getpid()), _began(os.getpid()), purpose, token)
     )
-    _acquire(board, directory, words, token, emit=emit)
+    done = _acquire(board, directory, words, token, then=then, emit=emit)
     _OURS.add(token)
     try:
-        yield
+        yield done
     finally:
         _OURS.discard(token)
         with contextlib.suppress(BoardUnreachable):
@@ -139,14 +163,16 @@ def break_lock(board: Board, directory: PurePosixPath) -> None:
     board.script(BREAK, str(directory), timeout_s=_TIMEOUT_S)
 
 
-def _acquire(board: Board, directory: PurePosixPath, words: str, token: str, *, emit: Emit) -> None:
+def _acquire(
+    board: Board, directory: PurePosixPath, words: str, token: str, *, then: Then, emit: Emit
+) -> Completed:
     stale = ""
     for _ in range(2):
-        done = board.script(ACQUIRE, str(directory), words, stale, token, timeout_s=_TIMEOUT_S)
-        answer = done.stdout.decode("utf-8", "replace")
-        if "@ours" in answer:
-            return
-        _, found, rest = answer.partition("@theirs ")
+        text = ACQUIRE + then.text
+        done = board.script(text, str(directory), words, stale, token, *then.args, timeout_s=_TIMEOUT_S)
+        head, found, rest = done.stdout.decode("utf-8", "replace").partition("@theirs ")
+        if "@ours\n" in head:
+            return done
         if not found:
             raise TransferError(
                 f"{board.address}: {directory} cannot be used: {_reason(done.stderr)}",

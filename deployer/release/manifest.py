@@ -13,7 +13,7 @@ from deployer.board import digests
 from deployer.errors import MissingArtifact
 
 NAME = ".manifest"
-_HEADER = "deploy-manifest 1"
+_HEADER = "deploy-manifest 2"
 _ID_DIGITS = 16
 
 
@@ -28,13 +28,20 @@ class BoardFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One file of a release. `place` is the directory that holds its `store/`."""
+    """One file of a release. `place` is the directory that holds its `store/`; `md5` tells damage on a board."""
 
     name: PurePosixPath
     sha256: str
+    md5: str
     size_bytes: int
     executable: bool
     place: PurePosixPath
+
+    def is_content_of(self, there: digests.Digest | None) -> bool:
+        """Whether this is what the board found there."""
+        if there is None:
+            return False
+        return there.value == (self.md5 if there.algorithm == "md5" else self.sha256)
 
     @property
     def stored(self) -> PurePosixPath:
@@ -64,9 +71,11 @@ class Manifest:
         return hashlib.sha256(self.text().encode("utf-8", "surrogateescape")).hexdigest()[:_ID_DIGITS]
 
     def text(self) -> str:
-        """A line a file: hash, `x` or `-`, bytes, place and name, parted by tabs."""
+        """A line a file: both hashes, `x` or `-`, bytes, place and name, parted by tabs."""
         lines = [
-            "\t".join((e.sha256, "x" if e.executable else "-", str(e.size_bytes), str(e.place), str(e.name)))
+            "\t".join(
+                (e.sha256, e.md5, "x" if e.executable else "-", str(e.size_bytes), str(e.place), str(e.name))
+            )
             for e in sorted(self.entries, key=lambda e: str(e.name))
         ]
         return "\n".join([_HEADER, *lines, ""])
@@ -79,12 +88,15 @@ def parse(text: str) -> Manifest | None:
         return None
     entries = []
     for line in body[:-1].split("\n") if body else []:
-        match line.split("\t", 4):
-            case [sha256, "x" | "-" as mode, size, place, name] if size.isdigit() and len(sha256) == 64:
+        match line.split("\t", 5):
+            case [sha256, md5, "x" | "-" as mode, size, place, name] if (
+                size.isdigit() and len(sha256) == 64 and len(md5) == 32
+            ):
                 entries.append(
                     Entry(
                         name=PurePosixPath(name),
                         sha256=sha256,
+                        md5=md5,
                         size_bytes=int(size),
                         executable=mode == "x",
                         place=PurePosixPath(place),
@@ -113,6 +125,7 @@ def of(
         entry = Entry(
             name=file.name,
             sha256=digests.file_digest(file.source),
+            md5=digests.file_digest(file.source, "md5"),
             size_bytes=file.source.stat().st_size,
             executable=file.executable,
             place=_place(file.name, directory, places),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from deployer.board import digests
-from deployer.board.base import Board
+from deployer.board.base import Board, Completed
 from deployer.errors import TransferError
+from deployer.events import Emit
 from deployer.release import lock, manifest
-from deployer.release.lock import Holder
+from deployer.release.lock import Holder, Then
 from deployer.release.manifest import Entry, Manifest
 
 _TIMEOUT_S = 120.0
@@ -25,39 +27,44 @@ digests "$@"
 """
 """Arguments: the directory, then `current/NAME` for each file: in the usual case this is the whole push."""
 
-INSPECT = r"""
-echo @tools
-for a in tar dd base64 cat sha256sum; do command -v $a >/dev/null 2>&1 && echo $a; done
-echo @boot
-cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo
-cat /proc/uptime 2>/dev/null
-link() { readlink "$1" 2>/dev/null || ls -l "$1" 2>/dev/null | while IFS= read -r l; do echo "${l##* -> }"; done; }
-cd -- "$1" 2>/dev/null && {
-    if [ -L current ]; then
-        p=$(cd current 2>/dev/null && pwd -P) && echo "@current ${p##*/}"
-    elif [ -e current ]; then
-        echo @foreign
-    fi
-    if [ -L lock ]; then echo "@lock $(link lock)"; fi
-    for r in releases/*; do
-        [ -d "$r" ] || continue
-        echo "@release ${r##*/} $(link "$r/.previous")"
-        cat "$r/.manifest" 2>/dev/null
+INSPECT = (
+    lock.LINK_TARGET
+    + r"""
+prepare() { for p; do mkdir -p -- "$p/store" "$p/staging" || return 1; done; }
+inspect() {
+    echo @tools
+    for a in tar dd base64 cat sha256sum; do command -v $a >/dev/null 2>&1 && echo $a; done
+    echo @boot
+    cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo
+    cat /proc/uptime 2>/dev/null
+    cd -- "$1" 2>/dev/null && {
+        if [ -L current ]; then
+            p=$(cd current 2>/dev/null && pwd -P) && echo "@current ${p##*/}"
+        elif [ -e current ]; then
+            echo @foreign
+        fi
+        if [ -L lock ]; then echo "@lock $(target lock)"; fi
+        for r in releases/*; do
+            [ -d "$r" ] || continue
+            echo "@release ${r##*/} $(target "$r/.previous")"
+            cat "$r/.manifest" 2>/dev/null
+        done
+    }
+    for d; do
+        echo @place
+        e=$d
+        while [ -n "$e" ] && [ ! -d "$e" ]; do e=${e%/*}; done
+        df -k "${e:-/}" 2>/dev/null
+        for k in store staging; do
+            echo "@$k"
+            ls -ln "$d/$k" 2>/dev/null
+        done
     done
+    return 0
 }
-for d in "$@"; do
-    echo @place
-    e=$d
-    while [ -n "$e" ] && [ ! -d "$e" ]; do e=${e%/*}; done
-    df -k "${e:-/}" 2>/dev/null
-    for k in store staging; do
-        echo "@$k"
-        ls -ln "$d/$k" 2>/dev/null
-    done
-done
-exit 0
 """
-"""Arguments: the directory and then, the directory included, every place."""
+)
+"""`inspect DIRECTORY PLACE...`; the directory is the first of its places. `prepare` makes their folders."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,44 +115,65 @@ class Inventory:
         return next(place for place in self.places if place.path == path)
 
 
-def is_current(board: Board, directory: PurePosixPath, wanted: Manifest, sources: Mapping[str, Path]) -> bool:
+def is_current(board: Board, directory: PurePosixPath, wanted: Manifest) -> bool:
     """Whether every wanted file is there under `current/`, told by content, on the board. One command."""
     for entries in _batches(wanted.entries):
         paths = [PurePosixPath("current") / e.name for e in entries]
         done = board.script(CHECK, str(directory), *map(str, paths), timeout_s=_TIMEOUT_S)
-        if done.exit_status == 0 and not done.stdout:
+        if b"@current " not in done.stdout:
             return False
         absolute = [directory / path for path in paths]
         found = digests.answer(board, done, absolute)
-        if b"@current " not in done.stdout:
+        if not all(matches(found.get(path), e) for e, path in zip(entries, absolute, strict=True)):
             return False
-        for entry, path in zip(entries, absolute, strict=True):
-            if not matches(found.get(path), entry, sources.get(entry.content)):
-                return False
     return True
 
 
-def matches(there: digests.Digest | None, entry: Entry, source: Path | None) -> bool:
-    """Whether what lies on the board is the content of `entry`, and can be started if it should.
-
-    A board without sha256sum tells another sum, which only the local file can answer.
-    """
-    if there is None or (entry.executable and not there.executable):
-        return False
-    if there.algorithm == "sha256":
-        return there.value == entry.sha256
-    return source is not None and there.matches(source)
+def matches(there: digests.Digest | None, entry: Entry) -> bool:
+    """Whether what lies on the board is the content of `entry`, and can be started if it should."""
+    startable = there is not None and (there.executable or not entry.executable)
+    return startable and entry.is_content_of(there)
 
 
 def inspect(board: Board, directory: PurePosixPath, places: Iterable[PurePosixPath]) -> Inventory:
     """Everything deploy knows and has left on a board, in one command. Raises TransferError."""
-    paths = list(dict.fromkeys([directory, *places]))
-    done = board.script(INSPECT, *map(str, paths), timeout_s=_TIMEOUT_S)
+    paths = all_places(directory, places)
+    done = board.script(f'{INSPECT}inspect "$@"', *map(str, paths), timeout_s=_TIMEOUT_S)
+    return read(board, done, directory, paths)
+
+
+def locked(
+    board: Board, directory: PurePosixPath, places: Iterable[PurePosixPath], purpose: str, *, emit: Emit
+) -> AbstractContextManager[Inventory]:
+    """Hold the board and get what it holds: two things, one command, since nobody can change it any more.
+
+    The folders for contents are made. Raises BoardBusy, TransferError.
+    """
+    paths = all_places(directory, places)
+
+    @contextmanager
+    def both() -> Iterator[Inventory]:
+        then = Then(text=f'{INSPECT}prepare "$@" && inspect "$@"', args=tuple(map(str, paths)))
+        with lock.held(board, directory, purpose, then=then, emit=emit) as done:
+            yield read(board, done, directory, paths)
+
+    return both()
+
+
+def all_places(directory: PurePosixPath, places: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """The directory and then the others, each once."""
+    return list(dict.fromkeys([directory, *places]))
+
+
+def read(
+    board: Board, done: Completed, directory: PurePosixPath, paths: Sequence[PurePosixPath]
+) -> Inventory:
+    """A finished INSPECT -> inventory. Raises TransferError."""
     if done.exit_status != 0:
         said = done.stderr.decode("utf-8", "replace").strip()[-200:]
         raise TransferError(
-            f"{board.address}: the board does not tell what it holds: {said}",
-            hint="does it have a working shell?",
+            f"{board.address}: {said or 'the board does not tell what it holds'}",
+            hint="may the user write there, is the file system mounted read-only? does it have a working shell?",
         )
     return parse(done.stdout, directory, paths)
 

@@ -93,7 +93,7 @@ def _fill(place: Place, make_file: MakeFile) -> None:
         )
         with pytest.raises(NoSpace, match="2048 KiB to send"):
             board.push([upload])
-        assert [] == list(place.files.iterdir())
+        assert [] == [p for p in place.files.rglob("*") if p.is_file()]
 
 
 def test_our_socket_sends_at_once(sim: Place) -> None:
