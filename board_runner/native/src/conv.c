@@ -54,7 +54,10 @@ static void set_panel(struct conv *conv, int threads)
     int64_t block = (place_bytes ? PANEL_BYTES / place_bytes : conv->places) - conv->reach;
     int64_t share = (conv->places * smaller(conv->group, threads) + threads - 1) / threads;
     block = smaller(block < LEAST_BLOCK ? LEAST_BLOCK : block, share);
-    conv->block = sgs_up(block < 1 ? 1 : block, SGS_TILE_COLUMNS);
+    block = block < 1 ? 1 : block;
+    conv->blocks = (conv->places + block - 1) / block;
+    /* all of about the same size */
+    conv->block = sgs_up(conv->blocks ? (conv->places + conv->blocks - 1) / conv->blocks : 1, SGS_TILE_COLUMNS);
     conv->blocks = (conv->places + conv->block - 1) / conv->block;
     conv->width = conv->block + conv->reach;
     conv->row_bytes = 4 * conv->width;
@@ -177,13 +180,13 @@ struct lane {
     int64_t first;
 };
 
-/* Where lane elements are inside the input: from *low up to the result. */
-static int64_t inside(const struct conv *conv, const struct lane *lane, int64_t *low)
+/* Which of `width` elements of a lane are inside the input: from *low up to the result. */
+static int64_t inside(const struct conv *conv, const struct lane *lane, int64_t width, int64_t *low)
 {
     int64_t begin = lane->first < 0 ? (-lane->first + conv->stride - 1) / conv->stride : 0;
     int64_t end = lane->first < conv->length ? (conv->length - 1 - lane->first) / conv->stride + 1 : 0;
-    begin = smaller(begin, conv->width);
-    end = smaller(end, conv->width);
+    begin = smaller(begin, width);
+    end = smaller(end, width);
     *low = begin;
     return end > begin ? end : begin;
 }
@@ -216,22 +219,22 @@ static void fill_slowly(const struct conv *conv, const struct lane *lane, int64_
             put(conv, row, i, k, element(conv, lane + k, i, zero));
 }
 
-/* A row of the panel: all lanes are inside the input between `low` and `high`. */
-static void fill_row(const struct sgs_kernels *kernels, const struct conv *conv, const struct lane *lane, int zero,
-                     char *row)
+/* `width` places of a row of the panel: all lanes are inside the input between `low` and `high`. */
+static void fill_row(const struct sgs_kernels *kernels, const struct conv *conv, const struct lane *lane,
+                     int64_t width, int zero, char *row)
 {
-    int64_t low = 0, high = conv->width;
+    int64_t low = 0, high = width;
     for (int k = 0; k < conv->lanes; k++) {
-        int64_t begin, end = inside(conv, lane + k, &begin);
+        int64_t begin, end = inside(conv, lane + k, width, &begin);
         low = begin > low ? begin : low;
         high = smaller(end, high);
     }
     if (high <= low) {
-        fill_slowly(conv, lane, 0, conv->width, zero, row);
+        fill_slowly(conv, lane, 0, width, zero, row);
         return;
     }
     fill_slowly(conv, lane, 0, low, zero, row);
-    fill_slowly(conv, lane, high, conv->width, zero, row);
+    fill_slowly(conv, lane, high, width, zero, row);
     int64_t n = high - low, stride = conv->stride;
     char *to = row + 4 * low;
     const uint8_t *bytes[4];
@@ -251,7 +254,9 @@ static void fill_row(const struct sgs_kernels *kernels, const struct conv *conv,
         kernels->lay_words(words, stride, n, (int16_t *)(void *)to, (int16_t *)(void *)(to + conv->part_bytes));
 }
 
-static void fill_panel(const struct sgs_call *call, const struct conv *conv, int64_t group, int64_t first, char *panel)
+/* The input for `columns` places of the output from `first` on; what tiles read beyond them counts for nothing. */
+static void fill_panel(const struct sgs_call *call, const struct conv *conv, int64_t group, int64_t first,
+                       int64_t columns, char *panel)
 {
     const char *x = sgs_call_source(call, 0);
     int64_t bytes = conv->narrow ? 1 : 2, unit = conv->by_taps ? conv->lanes : 1;
@@ -267,7 +272,8 @@ static void fill_panel(const struct sgs_call *call, const struct conv *conv, int
                 lane[k].x = x + (group * conv->depth + channel) * conv->length * bytes;
                 lane[k].first = base + (conv->by_taps ? k * conv->dilation : 0);
             }
-            fill_row(call->setup->kernels, conv, lane, zero, panel + (i * conv->slots + slot) * conv->row_bytes);
+            fill_row(call->setup->kernels, conv, lane, columns + conv->reach, zero,
+                     panel + (i * conv->slots + slot) * conv->row_bytes);
         }
 }
 
@@ -334,7 +340,7 @@ static void run_block(const struct sgs_call *call, const struct conv *conv, int6
     const struct sgs_step *step = call->setup->step;
     int64_t columns = smaller(conv->block, conv->places - first), tall = conv->single ? 1 : SGS_TILE_ROWS;
     char *panel = call->scratch;
-    fill_panel(call, conv, group, first, panel);
+    fill_panel(call, conv, group, first, columns, panel);
     for (int64_t row = 0; row < conv->rows; row += tall) {
         int64_t m = group * conv->rows + row;
         const char *a = (const char *)conv->weight + 4 * (group * conv->packed_rows + row) * conv->steps;
