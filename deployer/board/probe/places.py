@@ -51,14 +51,15 @@ def _place(
     above = [point for point in mounts if point == "/" or f"{existing}/".startswith(f"{point}/")]
     mount = df.mount if df else max(above, key=len, default=None)
     device, options = mounts.get(mount or "", (None, None))
+    read_only = None if options is None else "ro" in options
     return PlaceFacts(
         path=path,
         existing=existing,
         device=df.device if df else device,
         mount=mount,
         free_kib=df.free_kib if df else None,
-        writable=writable,
-        read_only=None if options is None else "ro" in options,
+        writable=writable and not read_only,  # some shells' `[ -w` lets root write anywhere
+        read_only=read_only,
         noexec=None if options is None else "noexec" in options,
     )
 
