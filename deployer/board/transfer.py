@@ -5,24 +5,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
-import paramiko
-from paramiko.ssh_exception import SSHException
-
-from deployer.board import digests
-from deployer.board.base import Completed, Upload
+from deployer.board import digests, streams
+from deployer.board.base import Board, Completed, Upload
 from deployer.board.facts import free_kib
+from deployer.board.streams import OnBytes, Piece
 from deployer.errors import BoardUnreachable, NoSpace, TransferError
 
 PART = ".part-"
 """What marks a file under way; `push` takes such leftovers away."""
 
-_CHUNK = 1 << 15
-_STALL_S = 30.0
-_SLOWEST_BYTES_PER_S = 20_000
+_PULL_TIMEOUT_S = 600.0
 
 PREPARE = r"""
 n=$1; shift
@@ -43,26 +38,8 @@ sync
 """Arguments: mode, part, target, and so on. The first `sync` is there because a file that was renamed before
 its bytes were on flash is lost at a power cut."""
 
-OnBytes = Callable[[int], None]
 
-
-class Remote(Protocol):
-    """What a transfer needs of an open connection."""
-
-    address: str
-
-    def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed: ...
-
-    def script(
-        self, text: str, *args: str, timeout_s: float, stdin: Iterable[bytes] | None = None
-    ) -> Completed: ...
-
-    def sftp(self) -> paramiko.SFTPClient | None: ...
-
-    def check_alive(self, cause: BaseException | None = None) -> None: ...
-
-
-def push(remote: Remote, uploads: Sequence[Upload], *, on_bytes: OnBytes | None = None) -> None:
+def push(remote: Board, uploads: Sequence[Upload], *, on_bytes: OnBytes | None = None) -> None:
     """Place files, each complete or absent. Raises TransferError, NoSpace, BoardUnreachable."""
     if not uploads:
         return
@@ -82,7 +59,7 @@ def push(remote: Remote, uploads: Sequence[Upload], *, on_bytes: OnBytes | None 
         raise
 
 
-def pull(remote: Remote, source: PurePosixPath, target: Path) -> None:
+def pull(remote: Board, source: PurePosixPath, target: Path) -> None:
     """Fetch one file, whole or not at all. Raises TransferError, BoardUnreachable."""
     _check_target(source)
     known = digests.on_board(remote, [source]).get(source)
@@ -101,19 +78,15 @@ def pull(remote: Remote, source: PurePosixPath, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _read(remote: Remote, source: PurePosixPath, write: Callable[[bytes], object]) -> None:
-    sftp = remote.sftp()
-    if sftp is None:
-        write(remote.run(["cat", str(source)], timeout_s=600).stdout)
-        return
-    try:
-        with sftp.open(str(source), "rb") as file:
-            file.prefetch()
-            while data := file.read(_CHUNK):
-                write(data)
-    except (SSHException, EOFError, OSError) as e:
-        remote.check_alive(e)
-        raise TransferError(f"{source}: cannot be read on {remote.address}: {e}", hint="try again") from e
+def _read(remote: Board, source: PurePosixPath, write: Callable[[bytes], object]) -> None:
+    def take(stream: str, data: bytes) -> None:
+        if stream == "stdout":
+            write(data)
+
+    done = remote.run(["cat", str(source)], timeout_s=_PULL_TIMEOUT_S, on_output=take)
+    if done.exit_status != 0:
+        said = streams.said(done)
+        raise TransferError(f"{source}: cannot be read on {remote.address}: {said}", hint="try again")
 
 
 def _check_target(target: PurePosixPath) -> None:
@@ -131,7 +104,7 @@ def _part_name(target: PurePosixPath) -> PurePosixPath:
     return target.with_name(f"{name}{suffix}")
 
 
-def _prepare(remote: Remote, uploads: Sequence[Upload]) -> None:
+def _prepare(remote: Board, uploads: Sequence[Upload]) -> None:
     folders = sorted({str(u.target.parent) for u in uploads})
     for some in digests.batches(folders):
         _insist(remote, remote.script(PREPARE, str(len(some)), *some, timeout_s=30), uploads)
@@ -139,44 +112,16 @@ def _prepare(remote: Remote, uploads: Sequence[Upload]) -> None:
         _insist(remote, remote.script(PREPARE, "0", *some, timeout_s=30), uploads)
 
 
-def _write(remote: Remote, upload: Upload, part: PurePosixPath, on_bytes: OnBytes) -> None:
-    sftp = remote.sftp()
+def _write(remote: Board, upload: Upload, part: PurePosixPath, on_bytes: OnBytes) -> None:
+    """Bytes beside their place: by `cat`, which every board has that has a shell."""
+    piece = Piece(source=upload.source, target=part, end_bytes=upload.source.stat().st_size)
     try:
-        if sftp is None:
-            _write_by_cat(remote, upload, part, on_bytes)
-        else:
-            _write_by_sftp(sftp, upload, part, on_bytes)
-    except (OSError, EOFError, SSHException) as e:
-        remote.check_alive(e)
+        streams.send(remote, [piece], method="cat", on_bytes=on_bytes)
+    except TransferError as e:
         raise _failure(remote, [upload], f"{upload.target}: {e}") from e
 
 
-def _write_by_sftp(sftp: paramiko.SFTPClient, upload: Upload, part: PurePosixPath, on_bytes: OnBytes) -> None:
-    channel = sftp.get_channel()
-    if channel is not None:
-        channel.settimeout(_STALL_S)
-    with upload.source.open("rb") as source, sftp.open(str(part), "wb") as sink:
-        sink.set_pipelined(True)
-        while data := source.read(_CHUNK):
-            sink.write(data)
-            on_bytes(len(data))
-
-
-def _write_by_cat(remote: Remote, upload: Upload, part: PurePosixPath, on_bytes: OnBytes) -> None:
-    def chunks() -> Iterator[bytes]:
-        with upload.source.open("rb") as source:
-            while data := source.read(_CHUNK):
-                yield data
-                on_bytes(len(data))
-
-    limit_s = _STALL_S + upload.source.stat().st_size / _SLOWEST_BYTES_PER_S
-    done = remote.script('cat >"$1"', str(part), timeout_s=limit_s, stdin=chunks())
-    if done.timed_out:
-        raise TimeoutError(f"not through after {limit_s:.0f} s")
-    _insist(remote, done, [upload])
-
-
-def _verify(remote: Remote, uploads: Sequence[Upload], parts: dict[PurePosixPath, PurePosixPath]) -> None:
+def _verify(remote: Board, uploads: Sequence[Upload], parts: dict[PurePosixPath, PurePosixPath]) -> None:
     """Compare what lies on the board with what was sent, by content."""
     found = digests.on_board(remote, list(parts.values()))
     for upload in uploads:
@@ -187,15 +132,10 @@ def _verify(remote: Remote, uploads: Sequence[Upload], parts: dict[PurePosixPath
             continue
         if hashlib.sha256(upload.source.read_bytes()).hexdigest() != upload.sha256:
             raise TransferError(f"{upload.source}: changed while it was sent", hint="push again")
-        if there is None and remote.sftp() is not None:
-            raise TransferError(
-                f"{upload.target}: sent by SFTP, but the board's shell does not see it",
-                hint="its SFTP shows another tree than its shell: give both one root, or switch SFTP off",
-            )
         raise _failure(remote, uploads, f"{upload.target}: what arrived differs from what was sent")
 
 
-def _place(remote: Remote, uploads: Sequence[Upload], parts: dict[PurePosixPath, PurePosixPath]) -> None:
+def _place(remote: Board, uploads: Sequence[Upload], parts: dict[PurePosixPath, PurePosixPath]) -> None:
     words = [
         word
         for u in uploads
@@ -205,14 +145,14 @@ def _place(remote: Remote, uploads: Sequence[Upload], parts: dict[PurePosixPath,
         _insist(remote, remote.script(PLACE, *some, timeout_s=120), uploads)
 
 
-def _insist(remote: Remote, done: Completed, uploads: Sequence[Upload]) -> None:
+def _insist(remote: Board, done: Completed, uploads: Sequence[Upload]) -> None:
     if done.exit_status == 0:
         return
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     raise _failure(remote, uploads, said[-1] if said else f"exit status {done.exit_status}")
 
 
-def _failure(remote: Remote, uploads: Sequence[Upload], reason: str) -> TransferError:
+def _failure(remote: Board, uploads: Sequence[Upload], reason: str) -> TransferError:
     """NoSpace where the file system is full, whatever the server called it (SFTP says just `Failure`).
 
     Raises BoardUnreachable where the fault was the connection's.

@@ -121,7 +121,8 @@ def _measure(asked: argparse.Namespace, folder: Path, place: Place, port: int) -
         ours = statistics.median(times["deploy push"])
         for name, values in times.items():
             median = statistics.median(values)
-            print(f"  {name:14} {median:6.2f}  ({min(values):.2f} to {max(values):.2f})  deploy is {ours / median:.2f} x")
+            spread = f"({min(values):.2f} to {max(values):.2f})"
+            print(f"  {name:14} {median:6.2f}  {spread}  deploy is {ours / median:.2f} x")
 
 
 def _ways(folder: Path, place: Place, port: int) -> Iterator[Way]:
@@ -157,16 +158,15 @@ def _ways(folder: Path, place: Place, port: int) -> Iterator[Way]:
         argv=lambda t: ["sh", "-c", f"{' '.join(map(shlex.quote, scp))} {source} {where}:{t}"],
     )
     if shutil.which("rsync") and _has(place, "rsync"):
-        for name, flags in (("rsync -a", "-a"), ("rsync -ac", "-ac")):
-            yield Way(
-                name=name,
-                argv=lambda t, flags=flags: ["rsync", flags, "-e", " ".join(map(shlex.quote, ssh)), f"{source}/", f"{where}:{t}/"],  # type: ignore[misc]
-            )
+        yield Way(name="rsync -a", argv=lambda t: [*_rsync(ssh), "-a", f"{source}/", f"{where}:{t}/"])
+        yield Way(name="rsync -ac", argv=lambda t: [*_rsync(ssh), "-ac", f"{source}/", f"{where}:{t}/"])
     if _sftp(place):
-        yield Way(
-            name="fabric put",
-            argv=lambda t: [sys.executable, "-c", _FABRIC, config.host, str(port), config.user, str(config.key), str(source), t],
-        )
+        fabric = [sys.executable, "-c", _FABRIC, config.host, str(port), config.user, str(config.key)]
+        yield Way(name="fabric put", argv=lambda t: [*fabric, str(source), t])
+
+
+def _rsync(ssh: list[str]) -> list[str]:
+    return ["rsync", "-e", " ".join(map(shlex.quote, ssh))]
 
 
 def _sftp(place: Place) -> bool:

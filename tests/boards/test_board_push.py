@@ -9,8 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from board_runner.errors import UsageError
-from deployer.board.base import BoardFacts, Upload
-from deployer.board.digests import file_digest
+from deployer.board.base import BoardFacts
 from deployer.errors import MissingArtifact, NoSpace, TransferError
 from deployer.events import Advanced, Event, Warned
 from deployer.push import BoardFile, check_chip, push
@@ -139,19 +138,6 @@ def test_no_room_is_told_with_numbers_before_anything_is_sent(sftp: bool, make_f
             push(board, [make_file("big", os.urandom(600 << 10))], place.config.directory)
 
         assert _content(place) == {"old": b"old"}
-
-
-def test_flash_that_fills_up_under_way_leaves_no_half_file(make_file: MakeFile) -> None:
-    """Where the room goes between check and transfer, SFTP's bare `Failure` becomes NoSpace; no leftovers."""
-    with simulated(flash_kib=512) as place, place.board() as board:
-        big = make_file("big", os.urandom(600 << 10))
-        upload = Upload(
-            source=big.source, target=place.config.directory / "big", sha256=file_digest(big.source)
-        )
-        with pytest.raises(NoSpace, match="600 KiB to send"):
-            board.push([upload])
-
-        assert list(place.files.iterdir()) == []
 
 
 @pytest.mark.parametrize("tools", ["md5sum", ""])
