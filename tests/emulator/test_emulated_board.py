@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,48 +15,21 @@ import pytest
 
 from board_runner.emulator.board import EmulatedBoard, EmulatedBoardConfig
 from board_runner.emulator.errors import EmulatorError
-from board_runner.emulator.machine import MACHINES, BoardArch
-from deployer.board.base import Upload
+from board_runner.emulator.machine import MACHINES
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable
 from tests.boards.servers import free_port
+from tests.emulator.conftest import Boards, lacking, reach, upload
 
 CUSTOMER = PurePosixPath("/customer")
-FLASH_KIB = 3072
 SAID_MACHINES = {"aarch64": "aarch64", "arm": "armv7l"}
 
 
-def lacking(arch: BoardArch) -> str | None:
-    """Why no board of this kind can be emulated here."""
-    qemu = MACHINES[arch].qemu
-    if shutil.which(qemu) is None:
-        return f"{qemu} is not installed"
-    found = shutil.which("mkfs.ext4", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    return None if found else "mkfs.ext4 is not installed"
-
-
-@pytest.fixture(scope="module", params=list(MACHINES))
-def emulated(request: pytest.FixtureRequest, packages: None) -> Iterator[EmulatedBoard]:
-    """A running board of either kind, shared by this module's tests."""
-    if reason := lacking(request.param):
-        pytest.skip(reason)
-    with EmulatedBoard(EmulatedBoardConfig(arch=request.param, flash_kib=FLASH_KIB)) as board:
-        yield board.start()
-
-
-def reach(board: EmulatedBoard) -> SshBoard:
-    """A connection to the board, not opened yet."""
-    config = BoardConfig(name="emulated", host=board.host, port=board.port, connect_timeout_s=60)
-    return SshBoard(config)
-
-
-def upload(folder: Path, content: bytes, target: PurePosixPath) -> Upload:
-    """A local file for the board."""
-    digest = hashlib.sha256(content).hexdigest()
-    source = folder / digest[:8]
-    source.write_bytes(content)
-    return Upload(source=source, target=target, sha256=digest)
+@pytest.fixture(params=list(MACHINES))
+def emulated(request: pytest.FixtureRequest, emulated_boards: Boards) -> EmulatedBoard:
+    """The running board of either kind."""
+    return emulated_boards(request.param)
 
 
 def test_it_is_a_board_of_the_field(emulated: EmulatedBoard) -> None:
@@ -68,13 +38,18 @@ def test_it_is_a_board_of_the_field(emulated: EmulatedBoard) -> None:
         facts = board.facts(CUSTOMER)
         touched = board.run(["touch", "/etc/a"], timeout_s=20)
         mounted = board.run(["cat", "/proc/mounts"], timeout_s=20).stdout.decode()
+        flash_kib = int(board.run(["df", "-k", "/customer"], timeout_s=20).stdout.split()[-5])
         assert board.sftp() is None
     assert facts.machine == SAID_MACHINES[emulated.config.arch]
     assert facts.chip == "pcupid"
     assert facts.kernel == emulated.kernel_release
-    assert facts.free_kib is not None and FLASH_KIB * 0.95 < facts.free_kib < FLASH_KIB
+    assert facts.free_kib is not None and facts.free_kib <= emulated.config.flash_kib
+    assert abs(flash_kib - emulated.config.flash_kib) < emulated.config.flash_kib / 50
     assert facts.clock_epoch_s is not None and 10 <= facts.clock_epoch_s < 3600
-    assert facts.memory_available_kib is not None and facts.memory_available_kib < 128 * 1024
+    assert (
+        facts.memory_available_kib is not None
+        and facts.memory_available_kib < emulated.config.memory_mib * 1024
+    )
     assert touched.exit_status == 1
     assert b"Read-only file system" in touched.stderr
     assert "/dev/vda /customer ext4 rw," in mounted
@@ -100,7 +75,7 @@ def test_the_flash_fills_up(emulated: EmulatedBoard, tmp_path: Path) -> None:
     """A file larger than /customer does not fit, and the room is there again afterwards."""
     with reach(emulated) as board:
         before = board.facts(CUSTOMER).free_kib
-        fill = 'dd if=/dev/zero of="$1" bs=64k count=64; echo $?; rm "$1"; sync'
+        fill = 'dd if=/dev/zero of="$1" bs=1M count=9; echo $?; rm "$1"; sync'
         done = board.script(fill, "/customer/big", timeout_s=60)
         after = board.facts(CUSTOMER).free_kib
     assert done.stdout == b"1\n"
@@ -111,8 +86,11 @@ def test_the_flash_fills_up(emulated: EmulatedBoard, tmp_path: Path) -> None:
 def test_a_power_cut_keeps_what_was_synced(emulated: EmulatedBoard, tmp_path: Path) -> None:
     """After a kill and a restart the synced file is whole, the unsynced one is not there, the key the same."""
     content = os.urandom(1 << 20)
+    source = tmp_path / "source"
+    source.write_bytes(content)
+    boots = emulated.console_log.read_text().count("BOARD UP")
     with reach(emulated) as board:
-        board.push([upload(tmp_path, content, CUSTOMER / "kept")])
+        board.push([upload(source, CUSTOMER / "kept")])
         assert board.script("sync; echo lost > /customer/lost", timeout_s=30).exit_status == 0
         emulated.power_cut()
         with pytest.raises(BoardUnreachable):
@@ -123,7 +101,7 @@ def test_a_power_cut_keeps_what_was_synced(emulated: EmulatedBoard, tmp_path: Pa
         listed = board.run(["ls", "/customer"], timeout_s=20).stdout.split()
     assert (tmp_path / "back").read_bytes() == content
     assert b"lost" not in listed
-    assert emulated.console_log.read_text().count("BOARD UP") == 2
+    assert emulated.console_log.read_text().count("BOARD UP") == boots + 1
 
 
 def test_a_pulled_cable_is_a_board_that_does_not_answer(emulated: EmulatedBoard) -> None:
