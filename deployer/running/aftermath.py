@@ -28,25 +28,32 @@ ASK = (
     FAMILY
     + r"""
 p=$1
-spare=
 exec 2>/dev/null
 boot=
 read -r boot </proc/sys/kernel/random/boot_id
 echo "@boot ${boot:--}"
-family
 read -r me x </proc/self/stat
-for q in $list; do
-    [ "$q" = "$me" ] && continue
-    line=
-    read -r line <"/proc/$q/stat" || continue
-    echo "@left $line"
+spare=" $me "
+i=0
+while :; do
+    family
+    left=
+    for q in $list; do
+        line=
+        read -r line <"/proc/$q/stat" || continue
+        case ${line##*) } in Z*|X*) ;; *) left="$left
+@left $line" ;; esac
+    done
+    [ -z "$left" ] || [ $i -ge 10 ] && break
+    if sleep 0.1; then i=$((i + 1)); else sleep 1; i=$((i + 10)); fi
 done
+echo "$left"
 echo @kernel
 dmesg
 echo @end
 """
 )
-"""`sh -c ASK sh PID`."""
+"""`sh -c ASK sh PID`. What is about to end, such as the guard's own watcher, gets a second to do so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,8 +39,9 @@ read -r stat </proc/$p/stat
 read -r stamped </sys/module/printk/parameters/time
 [ "$stamped" = Y ] || lines=$(dmesg | wc -l)
 echo "$token $p ${boot:--} ${up:--} ${lines:--}" >&4
-began() { set -- ${1##*) }; shift 19; echo "$1"; }
-began=$(began "$stat")
+began() { set -- ${1##*) }; shift 19; began=$1; }
+began "$stat"
+first=$began
 (
     trap '' HUP
     exec </dev/null >/dev/null 4>&-
@@ -51,7 +52,7 @@ began=$(began "$stat")
     exec 3<&-
     wait "$s"
     now=
-    read -r now </proc/$p/stat && [ "$(began "$now")" = "$began" ] || exit
+    read -r now </proc/$p/stat && began "$now" && [ "$began" = "$first" ] || exit
     read -r me x </proc/self/stat
     spare=" $me $r "
     end
