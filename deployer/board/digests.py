@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -39,6 +41,8 @@ what is looked for is damage, not a forger who could write to the board anyway, 
 quick as SHA-256 (which tells contents apart)."""
 
 _KINDS = ("@sha256", "@md5", "@size")
+_BLOCK_BYTES = 1 << 18
+_hashing = threading.Lock()
 _WORDS_BYTES = 60_000  # a command is one argument of the remote shell: 128 KiB at most, quoting included
 
 
@@ -65,6 +69,23 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """The checksum of a local file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def both(path: Path) -> tuple[str, str]:
+    """SHA-256 and MD5 of a local file; for many boards read once, as long as it stays as it is."""
+    about = path.stat()
+    with _hashing:  # the other threads wait for the first one, in place of doing the same
+        return _both(path, about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _both(path: Path, inode: int, size: int, mtime_ns: int) -> tuple[str, str]:
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            sha256.update(block)
+            md5.update(block)
+    return sha256.hexdigest(), md5.hexdigest()
 
 
 def on_board(

@@ -122,10 +122,11 @@ def of(
         if not file.source.is_file():
             raise MissingArtifact(f"{file.source}: no such file", hint="`deploy all` makes what is missing")
         seen.add(file.name)
+        sha256, md5 = digests.both(file.source)
         entry = Entry(
             name=file.name,
-            sha256=digests.file_digest(file.source),
-            md5=digests.file_digest(file.source, "md5"),
+            sha256=sha256,
+            md5=md5,
             size_bytes=file.source.stat().st_size,
             executable=file.executable,
             place=_place(file.name, directory, places),
