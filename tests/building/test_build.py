@@ -25,12 +25,12 @@ from toolchain_wrappers.standin.sdk import Arch, SdkVariant
 
 pytestmark = needs_compilers
 
-GOOD_SEEDS = 12
-"""Seeds of variants; each draws folder names, the configuration's place and form, and what make prints."""
+SEEDS = int(os.environ.get("DEPLOY_SDK_SEEDS", "5"))
+"""Variants; each draws folder names, the configuration's place and form, and how make speaks and fails."""
 
 
 @pytest.mark.parametrize("arch", sdk.COMPILERS)
-@pytest.mark.parametrize("seed", range(0, GOOD_SEEDS, 2))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_both_programs_are_built_in_every_variant(
     seed: int, arch: Arch, sdk_of: Callable[[SdkVariant], Sdk]
 ) -> None:
@@ -45,6 +45,21 @@ def test_both_programs_are_built_in_every_variant(
             f"out/{tree.variant.folder(arch)}/app/{name}"
         )
         assert 2 >= len(tree.compiled) > 0
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_no_variant_without_a_defconfig_gives_a_program(
+    seed: int, sdk_of: Callable[[SdkVariant], Sdk]
+) -> None:
+    """However make takes it, the defconfig is spoken of; a build for each board in turn then makes its own."""
+    tree = sdk_of(sdk.by_seed(seed)).write(None)
+    with pytest.raises(ToolchainError) as refused:
+        tree.build()
+    assert "defconfig" in f"{refused.value} {refused.value.hint}"
+    assert not tree.job().folder.exists()
+    for arch in sdk.COMPILERS:
+        tree.write(arch)
+        assert arch == elf.inspect(tree.build().path).header.machine
 
 
 def test_the_same_inputs_are_not_built_again(small: Sdk) -> None:
