@@ -60,8 +60,7 @@ def shell(session: Session, name: str | None) -> None:
     config = session.deployment.board(name)
     folder = hostkeys.state_dir()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    argv = terminal.shell_argv(config, known_hosts=folder / "known_hosts")
-    raise click.exceptions.Exit(host.interactive(argv))
+    raise click.exceptions.Exit(host.interactive(terminal.shell_argv(config, folder=folder)))
 
 
 @click.command("logs")

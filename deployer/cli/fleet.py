@@ -12,6 +12,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from deployer.board import passwords
 from deployer.board.config import BoardConfig
 from deployer.cli.console import results
 from deployer.cli.fleet_view import MARKS, fleet_view, seconds
@@ -47,6 +48,9 @@ class Work(Generic[T]):
 def over(session: Session, asked: Asked, work: Work[T]) -> None:
     """Do the work on every board asked for, show it, keep who failed, and exit with the one code."""
     boards = boards_of(session.deployment, asked, work.command)
+    for board in boards:
+        if board.password_prompt:
+            passwords.find(board)  # asked for now: a prompt in the middle of a live table would not be seen
     with _watched(session, [board.name for board in boards], work) as emit:
         result = run_fleet(
             boards,

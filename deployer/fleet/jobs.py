@@ -13,6 +13,7 @@ from deployer.errors import ProgramFailed, TransferError
 from deployer.events import Emit, Logged
 from deployer.release import lock
 from deployer.release.lock import Holder
+from deployer.running import guard
 
 KEPT_BYTES = 1 << 20
 """How much of each stream of a command is kept for a board, when it is to be kept at all."""
@@ -71,7 +72,10 @@ def run_command(
 ) -> CommandRun:
     """Run a command on a board; its streams go to `on_output` as they come, and are kept if asked."""
     with SshBoard(config, emit=emit) as board:
-        done = board.run(command.argv, timeout_s=command.timeout_s, cwd=command.cwd, on_output=on_output)
+        ran = guard.run(
+            board, command.argv, timeout_s=command.timeout_s, cwd=command.cwd, on_output=on_output
+        )
+    done = ran.completed
     return CommandRun(
         exit_status=done.exit_status,
         timed_out=done.timed_out,

@@ -11,8 +11,8 @@ from deployer.errors import BUG, INTERRUPTED
 
 T = TypeVar("T")
 
-WORST_FIRST = (INTERRUPTED, BUG, 3, 2, 4, 7, 6, 5, 1)
-"""Exit codes by how little was done on a board: not begun, not reached, in use, not sent, not run, not passed."""
+WORST_FIRST = (INTERRUPTED, BUG, 3, 2, 4, 7, 6, 8, 5, 1)
+"""Exit codes by how little was done: not begun, not reached, in use, not sent, not ready, not run, not passed."""
 
 
 class State(StrEnum):
