@@ -31,7 +31,8 @@ from deployer.config import BoardSimulatorSection
 from deployer.errors import BoardUnreachable, ProgramFailed, TransferError
 from deployer.events import Advanced, Emit, Finished, Started, Warned
 from deployer.logs import parser
-from deployer.run import Program
+from deployer.run import Program, explained
+from deployer.running import aftermath, guard
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import dumps
 
@@ -199,15 +200,16 @@ def _run_one(
     board.push([Upload(source=local, target=target, sha256=digests.file_digest(local))])
     try:
         _remove(board, result)
-        done = board.run(
+        ran = guard.run(
+            board,
             simulator.argv(local.name),
             timeout_s=simulator.program.timeout_s,
             cwd=simulator.folder,
             env=simulator.program.env,
         )
-        said = parser.parse_simulator(done.stdout)
+        said = parser.parse_simulator(ran.completed.stdout)
         if not said.done or said.outputs_xor is None or len(said.invoke_ms) != 1:
-            raise _failure(simulator, done)
+            raise explained(_failure(simulator, ran.completed), aftermath.ask(board, ran.start))
         try:
             board.pull(result, fetched)
         except TransferError as e:

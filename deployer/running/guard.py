@@ -97,14 +97,14 @@ def run(
     argv: Sequence[str],
     *,
     timeout_s: float,
-    cwd: PurePosixPath,
+    cwd: PurePosixPath | None = None,
     env: Mapping[str, str] | None = None,
     on_output: OnOutput | None = None,
     spare_s: float = SPARE_S,
 ) -> Guarded:
-    """Run one program in `cwd` with nothing to read. Raises RunLost."""
+    """Run one program, in `cwd` or where a log-in begins, with nothing to read. Raises RunLost."""
     mark = Mark(on_output)
-    words = [mark.token, str(math.ceil(timeout_s + spare_s)), str(GRACE_S), str(cwd)]
+    words = [mark.token, str(math.ceil(timeout_s + spare_s)), str(GRACE_S), str(cwd or ".")]
     words += [f"{name}={value}" for name, value in (env or {}).items()]
     over = threading.Event()
     try:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,7 +30,11 @@ GOOD = (
     "echo class id: 32\n"
 ).replace("\\n", "\n")
 
-KINDS = {"dropbear": "dropbear", "openssh": "openssh-password"}
+KINDS = {
+    "dropbear": ("dropbear", "paramiko"),
+    "openssh": ("openssh-password", "paramiko"),
+    "ssh-program": ("dropbear", "openssh"),
+}
 
 CLIENT = """
 import sys
@@ -60,12 +65,12 @@ class Counted(SshBoard):
 
 @pytest.fixture(scope="module", params=KINDS)
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A real server of either make for all tests here."""
-    kind = REAL_KINDS[KINDS[request.param]]
-    if reason := kind_missing(kind):
+    """A real server of either make, and either client, for all tests here."""
+    name, client = KINDS[request.param]
+    if reason := kind_missing(REAL_KINDS[name]):
         pytest.skip(reason)
-    with real(tmp_path_factory.mktemp(request.param), kind) as running:
-        yield running
+    with real(tmp_path_factory.mktemp(request.param), REAL_KINDS[name]) as running:
+        yield replace(running, config=running.config.model_copy(update={"client": client}))
 
 
 def _frame(place: Place) -> Frame:
