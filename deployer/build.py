@@ -13,7 +13,7 @@ from pathlib import Path
 from deployer import artifacts
 from deployer.artifacts import Artifacts, Manifest
 from deployer.building import compiler as compilers
-from deployer.building import inputs, make_run, stamp, take
+from deployer.building import inputs, make_run, stamp, take, turn
 from deployer.building.compiler import Compiler
 from deployer.building.job import BuildJob
 from deployer.building.stamp import Stamp
@@ -100,6 +100,15 @@ def build(job: BuildJob, *, force: bool = False, emit: Emit) -> Built:
         emit(Skipped(step=STEP, note=f"{planned.current.folder / job.name} is current"))
         return Built(name=job.name, artifacts=planned.current, fresh=False)
     emit(Started(step=STEP, unit="files"))
+    with turn.alone(job, step=STEP, emit=emit):
+        made, binary = _make(job, plan(job, force=True), emit=emit)
+    built = Built(name=job.name, artifacts=made, fresh=True)
+    emit(Finished(step=STEP, note=f"{binary}, {built.path.stat().st_size} bytes"))
+    return built
+
+
+def _make(job: BuildJob, planned: Plan, *, emit: Emit) -> tuple[Artifacts, Binary]:
+    """`make clean` where it is needed, make, and what came of it into the store."""
     said = _clean(job, planned.why_clean, emit=emit) if planned.why_clean else ""
     stamp.write(job.tree, planned.stamp)
     before = take.snapshot(job)
@@ -116,11 +125,8 @@ def build(job: BuildJob, *, force: bool = False, emit: Emit) -> Built:
     binary = take.inspected(job, program, planned.compiler)
     outputs = {**planned.stamp.outputs, job.name: program.relative_to(job.tree.out).as_posix()}
     stamp.write(job.tree, replace(planned.stamp, outputs=outputs))
-    made = artifacts.store(
-        job.folder, {job.name: program, LOG: job.log}, _manifest(job, planned, program, binary)
-    )
-    emit(Finished(step=STEP, note=f"{binary}, {program.stat().st_size} bytes"))
-    return Built(name=job.name, artifacts=made, fresh=True)
+    files = {job.name: program, LOG: job.log}
+    return artifacts.store(job.folder, files, _manifest(job, planned, program, binary)), binary
 
 
 def _check(job: BuildJob) -> None:

@@ -12,7 +12,7 @@ from deployer.building.job import BuildJob
 from toolchain_wrappers.sdk.defconfig import Chosen
 from toolchain_wrappers.sdk.tree import SdkTree
 
-_MADE = frozenset((".o", ".d", ".a", ".so", ".ko", ".log", ".cmd"))
+_MADE = frozenset((".o", ".d", ".a", ".so", ".ko", ".log", ".cmd", ".lock"))
 """What makefiles leave among the sources: made from them, so it decides nothing."""
 
 

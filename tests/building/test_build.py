@@ -10,13 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deployer import build, elf
-from deployer.building import stamp
+from deployer.building import stamp, turn
+from deployer.events import Advanced, Event, Warned, ignore
 from tests.building.compilers import needs_compilers
 from tests.building.conftest import Sdk
 from toolchain_wrappers.errors import ToolchainError
@@ -292,10 +294,33 @@ def test_ctrl_c_stops_the_compilers_and_keeps_the_last_program(small: Sdk, tmp_p
     assert subprocess.run(words, capture_output=True, timeout=60, check=False).returncode == 0
 
 
+def test_two_projects_that_build_in_one_sdk_take_turns(small: Sdk, tmp_path: Path) -> None:
+    """The second waits, says so, and finds the objects of the first."""
+    heard: list[list[Event]] = [[], []]
+
+    def run(index: int) -> bytes:
+        job = replace(small.job(), store=tmp_path / f"store{index}")
+        return build.build(job, emit=heard[index].append).path.read_bytes()
+
+    with ThreadPoolExecutor() as pool, turn.alone(small.job(), step="build", emit=ignore):
+        both = [pool.submit(run, index) for index in range(2)]
+        deadline = time.monotonic() + 30
+        while not all(any(isinstance(e, Warned) for e in h) for h in heard) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not small.tree.out.exists()
+    assert both[0].result() == both[1].result()
+    assert [0, 2] == sorted(sum(isinstance(e, Advanced) for e in each) for each in heard)
+
+
 def test_an_sdk_that_cannot_be_written_says_so(small: Sdk) -> None:
-    """A file of root's in out/ is the usual cause."""
+    """A file of root's in out/, or a folder of another user's, is the usual cause."""
     small.tree.out.write_text("a file where the folder should be")
     with pytest.raises(ToolchainError, match="out cannot be written"):
+        small.build()
+    lock = small.tree.opendla / turn.NAME
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(ToolchainError, match="lock cannot be written"):
         small.build()
 
 
