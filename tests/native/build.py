@@ -49,6 +49,16 @@ def make(out: Path, target: str, *variables: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
+def make_probe(built: Path, out: Path, *flags: str, compiler: str = "cc") -> None:
+    """`probe` over the objects in `built`."""
+    source = Path(__file__).with_name("probe.c")
+    objects = sorted(str(path) for path in (built / "obj").glob("*.o"))
+    command = [compiler, "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{native.INCLUDE}", *flags]
+    command += [str(source), *objects, "-o", str(out / "probe"), "-lm", "-pthread"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def missing(words: Sequence[str]) -> str:
     """The first of these programs that is not here, or nothing."""
     return next((word for word in words if not shutil.which(word)), "")

@@ -18,7 +18,7 @@ from board_runner.quant.compile import write_image
 from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.float_sim import write_float
 from board_runner.quant.settings import QuantSettings
-from tests.native.build import COMPILERS, QEMU_LD, Built, make, missing
+from tests.native.build import COMPILERS, QEMU_LD, Built, make, make_probe, missing
 
 DATA = Path(board_runner.__file__).parent / "data"
 CLIPS = sorted((DATA / "clips").glob("*.wav"))
@@ -86,6 +86,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Built:
         pytest.skip(f"needs {lacks}")
     out = tmp_path_factory.mktemp("here")
     make(out, "all")
+    make_probe(out, out)
     return Built(folder=out)
 
 
@@ -97,6 +98,7 @@ def crossed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         pytest.skip(f"needs {lacks}")
     out = tmp_path_factory.mktemp(request.param)
     make(out, "all", f"CC={compiler}")
+    make_probe(out, out, "-static", compiler=compiler)
     yield Built(folder=out, runner=(emulator,))
 
 
@@ -107,4 +109,5 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Built:
         pytest.skip(f"needs {lacks}")
     out = tmp_path_factory.mktemp("checked")
     make(out, "asan")
+    make_probe(out / "asan", out / "asan", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
     return Built(folder=out / "asan")

@@ -11,9 +11,7 @@ from board_runner.integer.engine import OfflineEngine
 from tests.native.build import Built
 
 
-def dump(
-    built: Built, image: Path, rows: Path, folder: Path, *, kernels: str = "", threads: int = 1
-) -> str:
+def dump(built: Built, image: Path, rows: Path, folder: Path, *, kernels: str = "", threads: int = 1) -> str:
     """Run one input file through `dla_simulator`, levels into `folder`; gives its stdout."""
     folder.mkdir(exist_ok=True)
     env = {"SGS_LEVELS": str(folder), "SGS_KERNELS": kernels, "SGS_THREADS": str(threads)}

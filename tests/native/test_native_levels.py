@@ -79,6 +79,8 @@ def test_a_program_of_every_instruction_gives_numpys_bits(
     engine = OfflineEngine.load(tmp_path / "eat.img")
     x = np.random.default_rng(seed).uniform(-300, 300, (1, 2, programs.LENGTH)).astype(np.float32)
     x.tofile(tmp_path / "x.bin")
-    dump(here, tmp_path / "eat.img", tmp_path / "x.bin", tmp_path / "levels", kernels=kernels, threads=1 + seed)
+    dump(
+        here, tmp_path / "eat.img", tmp_path / "x.bin", tmp_path / "levels", kernels=kernels, threads=1 + seed
+    )
 
     assert [] == differing(engine, {"x": x}, tmp_path / "levels")

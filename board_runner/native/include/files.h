@@ -13,7 +13,7 @@ struct sgs_map {
     size_t length;
 };
 
-/* Map a regular file for reading; an empty one gives length 0. The path is not in the message. */
+/* Map a regular file for reading; an empty one gives length 0. The message is the reason alone. */
 bool sgs_map_open(struct sgs_map *map, const char *path, uint64_t max_bytes, struct sgs_failure *failure);
 void sgs_map_close(struct sgs_map *map);
 

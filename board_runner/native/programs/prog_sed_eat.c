@@ -60,7 +60,7 @@ static bool load(struct loaded *loaded, const char *path, struct sgs_failure *fa
         sgs_fail(failure, "no such model file");
         return model_failed(SGS_FILE_OPERATION, path, failure);
     }
-    if (!sgs_map_open(&loaded->file, path, SGS_IMAGE_MAX_BYTES, failure))
+    if (!sgs_map_open(&loaded->file, path, SGS_IMAGE_MAX_BYTES, failure) && !sgs_fail_in(failure, "cannot be read"))
         return model_failed(SGS_FILE_OPERATION, path, failure);
     const uint8_t *bytes = loaded->file.bytes;
     size_t length = loaded->file.length;
@@ -107,7 +107,7 @@ static bool answer(struct loaded *loaded, const char *path, struct sgs_failure *
 {
     struct sgs_map file;
     struct sgs_wav wav;
-    if (!sgs_map_open(&file, path, SGS_WAV_MAX_BYTES, failure))
+    if (!sgs_map_open(&file, path, SGS_WAV_MAX_BYTES, failure) && !sgs_fail_in(failure, "cannot be read"))
         return sgs_fail_in(failure, path);
     bool good = sgs_wav_parse(&wav, file.bytes, file.length, failure) &&
                 sgs_wav_require(&wav, loaded->front_end.sample_rate_hz, failure);

@@ -17,9 +17,9 @@ static bool map_descriptor(struct sgs_map *map, int file, uint64_t max_bytes, st
 {
     struct stat about;
     if (fstat(file, &about) != 0)
-        return sgs_fail(failure, "cannot be read (%s)", strerror(errno));
+        return sgs_fail(failure, "%s", strerror(errno));
     if (!S_ISREG(about.st_mode))
-        return sgs_fail(failure, "cannot be read (not a regular file)");
+        return sgs_fail(failure, "not a regular file");
     if ((uint64_t)about.st_size > max_bytes)
         return sgs_fail(failure, "larger than %llu MiB", (unsigned long long)(max_bytes >> 20));
     map->length = (size_t)about.st_size;
@@ -27,7 +27,7 @@ static bool map_descriptor(struct sgs_map *map, int file, uint64_t max_bytes, st
         return true;
     void *bytes = mmap(NULL, map->length, PROT_READ, MAP_PRIVATE, file, 0);
     if (bytes == MAP_FAILED)
-        return sgs_fail(failure, "cannot be read (%s)", strerror(errno));
+        return sgs_fail(failure, "%s", strerror(errno));
     map->bytes = bytes;
     return true;
 }
@@ -38,7 +38,7 @@ bool sgs_map_open(struct sgs_map *map, const char *path, uint64_t max_bytes, str
     map->length = 0;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return sgs_fail(failure, errno == ENOENT ? "no such file" : "cannot be read (%s)", strerror(errno));
+        return sgs_fail(failure, "%s", strerror(errno));
     bool done = map_descriptor(map, file, max_bytes, failure);
     close(file);
     return done;
