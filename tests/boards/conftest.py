@@ -163,7 +163,7 @@ def all_rigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rigs]:
         yield Rigs(tmp_path_factory.mktemp("rigs"), stack)
 
 
-@pytest.fixture(params=[*rigs.RIGS])
+@pytest.fixture(params=rigs.MAIN)
 def rig(request: pytest.FixtureRequest, all_rigs: Rigs) -> Iterator[rigs.Rig]:
     """A healthy board behind a healthy wire, with nothing on it; whatever a test breaks is mended after it."""
     found = all_rigs.of(request.param)

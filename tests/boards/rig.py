@@ -6,9 +6,11 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import pytest
 
 from deployer.board.config import BoardConfig
 from deployer.push import BoardFile
@@ -24,7 +26,9 @@ _PATIENCE_S = 15.0
 RIGS = {
     "dropbear": Kind(server="dropbear", login="none"),
     "openssh": Kind(server="openssh", sftp=True),
+    "sha1": Kind(server="openssh", sha1_only=True),  # reached by the `ssh` program: paramiko cannot
 }
+MAIN = ["dropbear", "openssh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,12 @@ class Rig:
         """An empty flash."""
         for entry in self.place.files.parent.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def on_rigs(values: Sequence[float], few: Sequence[float]) -> pytest.MarkDecorator:
+    """Every rig with every value; of the slow rig behind the `ssh` program only a few."""
+    pairs = [(name, value) for name in RIGS for value in (values if name in MAIN else few)]
+    return pytest.mark.parametrize(("rig", "at"), pairs, indirect=["rig"])
 
 
 def content(files: list[BoardFile]) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ import pytest
 from deployer.errors import BoardUnreachable
 from deployer.push import push
 from tests.boards.conftest import MakeFile
-from tests.boards.rig import Rig, content, wait_until
+from tests.boards.rig import RIGS, Rig, content, on_rigs, wait_until
 from tests.boards.servers import CLOCK_1970, kind_missing, real
 
 STAGES = [0.05, 0.4, 0.95]  # of the bytes: just logged in, in the model, nearly through
@@ -23,7 +23,7 @@ def _before(rig: Rig, folder: Path) -> dict[str, bytes]:
     return rig.place.content()
 
 
-@pytest.mark.parametrize("at", STAGES)
+@on_rigs(STAGES, few=[0.4])
 def test_a_killed_session_is_a_lost_connection(rig: Rig, at: float, tmp_path: Path) -> None:
     """The server's process for this connection dies: exit 4 with address and cure, the old release stays."""
     old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
@@ -51,7 +51,7 @@ def test_a_dead_server_is_told_and_a_new_one_serves_on(rig: Rig, tmp_path: Path)
     rig.pushed(files)
 
 
-@pytest.mark.parametrize("at", STAGES)
+@on_rigs(STAGES, few=[0.4])
 def test_a_reboot_in_mid_push_keeps_the_old_release(rig: Rig, at: float, tmp_path: Path) -> None:
     """All processes die at once and /tmp is empty afterwards: exit 4, the old release, no lock in the way."""
     old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
@@ -78,7 +78,7 @@ def test_a_part_in_ram_that_a_reboot_took_is_sent_again(rig: Rig, tmp_path: Path
     assert (outcome.exit_code, outcome.sent, rig.place.content()) == (0, 1, content(files)), outcome
 
 
-@pytest.mark.parametrize("at", STAGES)
+@on_rigs(STAGES, few=[0.4])
 def test_a_killed_operator_leaves_no_lock_in_the_way(rig: Rig, at: float, tmp_path: Path) -> None:
     """`deploy` itself is killed: the old release stays, and the next one takes the dead lock over, saying so."""
     old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
@@ -91,7 +91,7 @@ def test_a_killed_operator_leaves_no_lock_in_the_way(rig: Rig, at: float, tmp_pa
     rig.pushed(files)
 
 
-@pytest.mark.parametrize("at", STAGES)
+@on_rigs(STAGES, few=[0.4])
 def test_an_interrupt_ends_in_order(rig: Rig, at: float, tmp_path: Path) -> None:
     """Ctrl-C: exit 130, the old release stays, the next push completes."""
     old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
@@ -104,6 +104,7 @@ def test_an_interrupt_ends_in_order(rig: Rig, at: float, tmp_path: Path) -> None
     rig.pushed(files)
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 @pytest.mark.parametrize("fault", ["session killed", "rebooted", "cut"])
 def test_a_board_lost_during_a_run_is_no_result(rig: Rig, fault: str) -> None:
     """Whatever takes the connection away: exit 4 in words, and never an exit status."""

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.boards.rig import Rig, content
+from tests.boards.rig import RIGS, Rig, content
 
 MANIFEST = ".manifest"
 
@@ -30,6 +30,7 @@ def test_a_full_flash_is_told_before_anything_is_sent(rig: Rig, tmp_path: Path) 
     rig.pushed(files)
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 def test_a_flash_that_fills_up_under_way_is_told(rig: Rig, tmp_path: Path) -> None:
     """Somebody else takes the room during the push: exit 6, the old release stays, then it completes."""
     rig.mount_flash("size=4m")
@@ -48,6 +49,7 @@ def test_a_flash_that_fills_up_under_way_is_told(rig: Rig, tmp_path: Path) -> No
     rig.pushed(files)
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 def test_a_flash_without_inodes_is_told(rig: Rig, tmp_path: Path) -> None:
     """Room for bytes but for no more files: exit 6 with a hint at inodes, the old release stays."""
     old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")
@@ -61,6 +63,7 @@ def test_a_flash_without_inodes_is_told(rig: Rig, tmp_path: Path) -> None:
     rig.pushed(files)
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 def test_a_read_only_flash_is_told(rig: Rig, tmp_path: Path) -> None:
     """Exit 6 with the board's own words and the cure; the old release stays."""
     old, files = _before(rig, tmp_path / "old"), rig.release(tmp_path / "new")

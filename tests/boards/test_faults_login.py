@@ -15,7 +15,7 @@ import pytest
 from deployer.errors import LoginRefused
 from tests.boards.client import Outcome
 from tests.boards.conftest import Boards
-from tests.boards.rig import Rig
+from tests.boards.rig import RIGS, Rig
 from tests.boards.servers import PASSWORD_VARIABLE, roots
 
 BOARD = "root@192.168.1.10:22"
@@ -54,6 +54,7 @@ def _listener(rig: Rig, answer: bytes | None) -> Iterator[int]:
         sock.close()
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
@@ -116,6 +117,7 @@ def test_a_wrong_password_is_refused(boards: Boards, kind: str, monkeypatch: pyt
         pass
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 def test_a_changed_host_key_is_refused_until_forgotten(rig: Rig, tmp_path: Path) -> None:
     """A board flashed anew shows another key: exit 4, both fingerprints, nothing sent, and the cure works."""
     assert _asked(rig).exit_code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.boards.rig import Rig, content, wait_until
+from tests.boards.rig import RIGS, Rig, content, on_rigs, wait_until
 
 STAGES = [0.0, 0.12, 0.25, 0.37, 0.5, 0.62, 0.75, 0.85, 0.92, 1.0]
 
@@ -19,16 +19,16 @@ def _clean_push(rig: Rig, folder: Path) -> tuple[list[int], list[int]]:
     return list(rig.wire.to_board.boundaries), list(rig.wire.from_board.boundaries)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_cut_at_any_stage_leaves_a_whole_release(rig: Rig, stage: float, tmp_path: Path) -> None:
+@on_rigs(STAGES, few=[0.0, 0.25, 0.62, 0.92])
+def test_a_cut_at_any_stage_leaves_a_whole_release(rig: Rig, at: float, tmp_path: Path) -> None:
     """From the greeting to the last word: exit 4 in words, the old release or the new one, then all is well."""
     sent, _ = _clean_push(rig, tmp_path / "old")
     old, files = rig.place.content(), rig.release(tmp_path / "new")
     rig.wire.to_board.reset()
-    rig.wire.to_board.cut_after_bytes = sent[int(stage * (len(sent) - 1))]
+    rig.wire.to_board.cut_after_bytes = sent[int(at * (len(sent) - 1))]
     outcome = rig.push(files)
 
-    if stage < 0.7:
+    if at < 0.7:
         assert outcome.exit_code == 4 and rig.place.content() == old, outcome
     if outcome.exit_code:
         _tells_of_a_lost_connection(rig, outcome.message, outcome.hint)
@@ -39,21 +39,22 @@ def test_a_cut_at_any_stage_leaves_a_whole_release(rig: Rig, stage: float, tmp_p
     rig.pushed(files)
 
 
-@pytest.mark.parametrize("stage", [0.3, 0.6, 0.9, 1.0])
-def test_a_lost_answer_leaves_a_whole_release(rig: Rig, stage: float, tmp_path: Path) -> None:
+@on_rigs([0.3, 0.6, 0.9, 1.0], few=[0.6])
+def test_a_lost_answer_leaves_a_whole_release(rig: Rig, at: float, tmp_path: Path) -> None:
     """The board has done it but cannot say so: exit 4, a whole release, and the next push completes."""
     _, answered = _clean_push(rig, tmp_path / "old")
     old, files = rig.place.content(), rig.release(tmp_path / "new")
     rig.wire.from_board.reset()
-    rig.wire.from_board.cut_after_bytes = answered[int(stage * (len(answered) - 1))] - 1
+    rig.wire.from_board.cut_after_bytes = answered[int(at * (len(answered) - 1))] - 1
     outcome = rig.push(files)
 
     assert rig.place.content() in (old, content(files))
-    assert outcome.exit_code == 4 or (stage == 1.0 and outcome.exit_code == 0), outcome
+    assert outcome.exit_code == 4 or (at == 1.0 and outcome.exit_code == 0), outcome
     rig.wire.heal()
     rig.pushed(files)
 
 
+@pytest.mark.parametrize("rig", [*RIGS], indirect=True)
 @pytest.mark.parametrize("to_board", [True, False], ids=["to-board", "from-board"])
 def test_a_spoilt_byte_never_becomes_content(rig: Rig, to_board: bool, tmp_path: Path) -> None:
     """SSH notices one flipped bit below it: exit 4, the old release stays, the next push completes."""
@@ -94,7 +95,7 @@ def test_two_packets_lost_of_a_hundred_are_only_slow(rig: Rig, tmp_path: Path) -
     rig.pushed(rig.release(tmp_path / "new"))
 
 
-@pytest.mark.parametrize("at", [0.1, 0.9])
+@on_rigs([0.1, 0.9], few=[0.9])
 def test_a_cable_out_for_a_second_is_only_slow(rig: Rig, at: float, tmp_path: Path) -> None:
     """A push during which the board's link goes down and comes up again completes."""
     rig.pushed(rig.release(tmp_path / "old"))

@@ -93,7 +93,8 @@ def new_host_key(path: Path, server: str) -> None:
     if server == "dropbear":
         dropbear_key(fresh)
     else:
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", fresh], check=True)
+        kind = path.with_name(f"{path.name}.pub").read_text().split()[0].removeprefix("ssh-")
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", fresh], check=True)
     path.write_bytes(fresh.read_bytes())
     for made in (fresh, fresh.with_name("fresh_key.pub")):
         made.unlink(missing_ok=True)
