@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -11,11 +12,13 @@ from dataclasses import dataclass, field
 
 from deployer.board.base import Completed, OnOutput
 from deployer.board.link import Process
+from deployer.errors import BoardUnreachable
 
 KEPT_BYTES = 16 << 20
 """How much of each stream is kept; the rest is passed to `on_output` and counted."""
 
 _TICK_S = 0.25
+_ABANDON_S = 1.0
 _TOKEN = f"@deploy-{os.urandom(6).hex()}"
 _MARKER = re.compile(rb"%s (\d+)\n" % _TOKEN.encode())
 
@@ -125,7 +128,7 @@ class Exchange:
             left = deadline - time.monotonic()
             self._process.read(min(max(left, 0.0), _TICK_S), self._take)
             ended = self._process.ended()
-            if self._feed_error is not None:  # it has closed the channel, which then looks like an end
+            if self._feed_error is not None:  # it has ended the input, which then looks like an end
                 raise self._feed_error
             if ended:
                 self._ended = time.monotonic()
@@ -149,7 +152,13 @@ class Exchange:
         )
 
     def abandon(self) -> None:
-        """Close the channel, whatever the command does."""
+        """End the input and close the channel; the command gets a moment to end by that."""
+        self._on_output = None
+        with contextlib.suppress(BoardUnreachable):
+            self._process.send_eof()
+            deadline = time.monotonic() + _ABANDON_S
+            while not self._process.ended() and time.monotonic() < deadline:
+                self._process.read(_TICK_S, self._take)
         self._process.close()
 
     def _take(self, name: str, data: bytes) -> None:
@@ -169,4 +178,5 @@ class Exchange:
             self._process.send_eof()
         except BaseException as e:  # from where the data come from: `wait` raises it
             self._feed_error = e
-            self._process.close()
+            before_end()
+            self._process.send_eof()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import threading
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
-from paramiko.ssh_exception import SSHException
+from paramiko.ssh_exception import ChannelException, SSHException
 
 from deployer.board.base import Link
 from deployer.board.dial import round_trip_ms as tcp_round_trip_ms
@@ -24,7 +23,9 @@ OPEN_TIMEOUT_S = 15.0
 SFTP_TIMEOUT_S = 15.0
 
 _CHUNK_BYTES = 1 << 16
+_FULL_S = 5.0
 _TICK_S = 0.25
+_TURNED_AWAY_S = 0.05
 
 
 class ParamikoConnection:
@@ -61,8 +62,15 @@ class ParamikoConnection:
             raise self.failed(e) from e
 
     def open_channel(self) -> paramiko.Channel:
-        """A new session channel."""
-        return self.transport.open_session(timeout=OPEN_TIMEOUT_S)
+        """A new session channel. A server that has its most of them (`MaxSessions`) is given time to end some."""
+        deadline = time.monotonic() + _FULL_S
+        while True:
+            try:
+                return self.transport.open_session(timeout=OPEN_TIMEOUT_S)
+            except ChannelException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_TURNED_AWAY_S)
 
     def sftp(self) -> paramiko.SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
@@ -141,13 +149,15 @@ class ParamikoProcess:
     def __init__(self, connection: ParamikoConnection, channel: paramiko.Channel, command: bytes) -> None:
         self._connection = connection
         self._channel = channel
-        self._poll = select.poll()
-        self._poll.register(channel.fileno(), select.POLLIN)
+        self._wake = _Wake()
+        for buffer in (channel.in_buffer, channel.in_stderr_buffer):
+            buffer.set_event(self._wake)
         self._sent = False  # untouched, the window is what the server gives
         _request_exec(channel, command)
 
     def read(self, limit_s: float, sink: Sink) -> bool:
         """Hand over what has come, waiting at most `limit_s` for something; whether anything came."""
+        self._wake.forget()
         got = self._take(sink)
         if not got and limit_s > 0 and not self.ended():
             self._pause(limit_s)
@@ -213,10 +223,25 @@ class ParamikoProcess:
         return got
 
     def _pause(self, limit_s: float) -> None:
-        if self._channel.eof_received:  # its descriptor stays readable from now on
+        if self._channel.eof_received:
             self._channel.status_event.wait(limit_s)
         else:
-            self._poll.poll(1000 * limit_s)
+            self._wake.wait(limit_s)
+
+
+class _Wake(threading.Event):
+    """Set by whatever comes on a channel.
+
+    `Channel.fileno` would do too, but its pipe may be closed while paramiko's thread writes to it, and with that
+    error the whole connection ends.
+    """
+
+    def clear(self) -> None:
+        """Called by each of two buffers that has become empty, which says nothing of the other."""
+
+    def forget(self) -> None:
+        """From here on, only what comes later counts."""
+        super().clear()
 
 
 def _request_exec(channel: paramiko.Channel, command: bytes) -> None:

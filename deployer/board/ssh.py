@@ -171,10 +171,9 @@ class SshBoard:
                 turn.opened()
                 exchange.feed(() if without_input else stdin, before_end=turn.before_end)
                 ended = exchange.wait(timeout_s)
-            except KeyboardInterrupt:
-                self._stop(marker.pid)
-                raise
-            except BaseException:
+            except BaseException as e:
+                if isinstance(e, KeyboardInterrupt):
+                    self._stop(marker.pid)
                 exchange.abandon()
                 raise
             if not ended:
