@@ -5,25 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from board_runner import audio, models
-from board_runner.contract import InputContract
-from board_runner.models.base import AudioModel
-from deployer import artifacts, labels, prepare, resources, yaml_source
+from deployer import artifacts, labels, resources, yaml_source
 from deployer.board.config import BoardConfig
 from deployer.config import Deployment
-from deployer.conversion import image_facts
-from deployer.conversion.image_facts import ImageFacts
-from deployer.conversion.job import ConvertJob, Direct
-from deployer.conversion.runtime import runtime_of
 from deployer.errors import MissingArtifact
-from deployer.run import Program
-from toolchain_wrappers import standin
-from toolchain_wrappers.sigmastar import profile
-from toolchain_wrappers.sigmastar.commands import Tree
-from toolchain_wrappers.sigmastar.profile import Profile
-from toolchain_wrappers.sigmastar.tools import Tools
+
+if TYPE_CHECKING:  # imported where they are needed: a push that finds nothing to do needs none of them
+    from board_runner.contract import InputContract
+    from board_runner.models.base import AudioModel
+    from deployer.conversion.image_facts import ImageFacts
+    from deployer.conversion.job import ConvertJob, Direct
+    from deployer.run import Program
+    from toolchain_wrappers.sigmastar.commands import Tree
+    from toolchain_wrappers.sigmastar.profile import Profile
+    from toolchain_wrappers.sigmastar.tools import Tools
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Project:
     @cached_property
     def model(self) -> AudioModel:
         """The model's module."""
+        from board_runner import models
+
         return models.get(self.model_name)
 
     @cached_property
@@ -97,6 +96,8 @@ class Project:
     @cached_property
     def clip_seconds(self) -> dict[str, float]:
         """Clip -> length of its audio. Raises InputError for a wav the board program would refuse."""
+        from board_runner import audio
+
         rate = self.contract.sample_rate_hz
         return {clip.name: len(audio.require(audio.read_wav(clip), rate)) / rate for clip in self.clips}
 
@@ -113,6 +114,8 @@ class Project:
     @property
     def targets(self) -> dict[str, int]:
         """Clip -> class id, for the clips whose file name states it."""
+        from deployer import prepare
+
         found = {clip.name: prepare.target_of(clip.name) for clip in self.clips}
         return {name: target for name, target in found.items() if target is not None}
 
@@ -148,6 +151,8 @@ class Project:
     @property
     def image_facts(self) -> ImageFacts:
         """For which chip the image that goes to the board is, and what it takes. Raises MissingArtifact."""
+        from deployer.conversion import image_facts
+
         if self.ready_image is None:
             return image_facts.of_converted(artifacts.load(self.artifacts_dir))
         return self._ready_facts
@@ -155,6 +160,8 @@ class Project:
     @cached_property
     def _ready_facts(self) -> ImageFacts:
         """Asked for once: the vendor's tool may start a container for it."""
+        from deployer.conversion import image_facts
+
         assert self.ready_image is not None
         return image_facts.of_ready(
             self.ready_image,
@@ -167,6 +174,9 @@ class Project:
     @cached_property
     def tree(self) -> Tree:
         """The vendor's two folders, or the stand-in, written anew where it is used."""
+        from toolchain_wrappers import standin
+        from toolchain_wrappers.sigmastar.commands import Tree
+
         section = self.deployment.settings.toolchain
         algorithm = str(self.vendor["algorithm"])
         if section.models_dir is None or section.tools_dir is None:
@@ -180,6 +190,9 @@ class Project:
 
     @cached_property
     def _profile(self) -> Profile:
+        from toolchain_wrappers import standin
+        from toolchain_wrappers.sigmastar import profile
+
         changes = self.deployment.settings.toolchain.profile
         whole = changes if self.has_vendor_tools else {**standin.PROFILE, **changes}
         return profile.load(resources.configs_dir() / "toolchains", whole)
@@ -187,6 +200,9 @@ class Project:
     @cached_property
     def tools(self) -> Tools:
         """The tree, how it is driven, and where it runs. Raises ToolchainError for a wrong profile or runtime."""
+        from deployer.conversion.runtime import runtime_of
+        from toolchain_wrappers.sigmastar.tools import Tools
+
         section = self.deployment.settings.toolchain
         return Tools(
             tree=self.tree,
@@ -196,6 +212,8 @@ class Project:
 
     def convert_job(self, direct: Direct | None = None) -> ConvertJob:
         """What `deploy convert` does in this project; with `direct`, without convert.sh."""
+        from deployer.conversion.job import ConvertJob
+
         section = self.deployment.settings.toolchain
         return ConvertJob(
             tools=self.tools,
@@ -214,6 +232,12 @@ class Project:
         )
 
     @property
+    def wants_sdk(self) -> bool:
+        """Whether the board's programs come from an SDK: `sdk:` is there, and `program:` names no ready one."""
+        settings = self.deployment.settings
+        return settings.program is None and "sdk" in settings.model_fields_set
+
+    @property
     def program_path(self) -> Path:
         """The board program: the configured one, or where `deploy` builds its own."""
         configured = self.deployment.settings.program
@@ -228,6 +252,8 @@ class Project:
 
     def program_on(self, board: BoardConfig) -> Program:
         """The program as `push` places it on `board`."""
+        from deployer.run import Program
+
         return Program(
             directory=PurePosixPath(board.directory) / "current",
             name=str(self.vendor["program"]),

@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal, Protocol
-
-import paramiko
-from paramiko.ssh_exception import SSHException
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from deployer.board.base import Completed
 from deployer.errors import TransferError
+
+if TYPE_CHECKING:
+    import paramiko
 
 Method = Literal["tar", "cat", "sftp", "base64"]
 OnBytes = Callable[[int], None]
@@ -197,6 +197,8 @@ def _encoded(piece: Piece, on_bytes: OnBytes) -> Iterator[bytes]:
 
 
 def _by_sftp(remote: Remote, piece: Piece, on_bytes: OnBytes) -> None:
+    from paramiko.ssh_exception import SSHException
+
     sftp = remote.sftp()
     if sftp is None:
         raise TransferError(

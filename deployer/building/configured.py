@@ -20,8 +20,7 @@ KEY = "sdk"
 
 def is_wanted(project: Project) -> bool:
     """Whether the board's programs come from an SDK: `sdk:` is there, and `program:` names no ready one."""
-    settings = project.deployment.settings
-    return settings.program is None and KEY in settings.model_fields_set
+    return project.wants_sdk
 
 
 def tree(project: Project) -> SdkTree:

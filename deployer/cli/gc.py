@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from deployer import pipeline
+from deployer import on_board
 from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common, dry_run
 from deployer.release.keeping import Collected
@@ -20,12 +20,12 @@ def command(session: Session, asked: Asked, dry_run: bool) -> None:
     """Remove from a board what nothing needs: cut-off transfers, releases beyond `keep:`, unused contents."""
     if not asked.many:
         with session.progress() as emit:
-            done = pipeline.collect(asked.one(session), dry_run=dry_run, emit=emit)
+            done = on_board.collect(asked.one(session), dry_run=dry_run, emit=emit)
         session.show(asdict(done), lambda: _text(done))
         return
     work = fleet.Work(
         command="gc",
-        job=lambda config, emit: pipeline.collect(config, dry_run=dry_run, emit=emit),
+        job=lambda config, emit: on_board.collect(config, dry_run=dry_run, emit=emit),
         columns=("would remove" if dry_run else "removed", "MB"),
         row=lambda done: (str(len(done.removed)), f"{done.bytes / 1e6:.1f}"),
         data=asdict,

@@ -1,8 +1,9 @@
-"""Events drawn: rich bars on a terminal, plain lines elsewhere; both on stderr, so that stdout is results."""
+"""Events drawn: bars on a terminal (`bars`), plain lines elsewhere; both on stderr, so that stdout is results."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -11,12 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+import click
 
-from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Started, Warned, ignore
+from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Warned, ignore
 from deployer.fleet.outcome import Outcome
 from deployer.fleet.runner import Began, FleetEmit, unwatched
 
@@ -33,21 +31,17 @@ class Progress:
     @contextmanager
     def open(self) -> Iterator[Emit]:
         """A sink that draws until the block ends."""
-        console = Console(stderr=True)
         if self.verbosity < 0:
-            yield lambda event: _quiet(console, event)
-        elif console.is_terminal and sys.stderr.isatty():
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("[dim]{task.fields[note]}"),
+            yield _quiet
+        elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            from deployer.cli.bars import (
+                bars,  # rich takes as long to load as a push that finds nothing to do
             )
-            with Bars(*columns, console=console, transient=True) as bars:
-                yield _Terminal(console, bars, self.verbosity)
+
+            with bars(self.verbosity) as draw:
+                yield draw
         else:
-            yield _Plain(console, self.verbosity)
+            yield _Plain(self.verbosity)
 
 
 @contextmanager
@@ -82,60 +76,38 @@ def fleet_log(path: Path | None) -> Iterator[FleetEmit]:
         yield write
 
 
-def _line(event: Event) -> str | None:
+def line_of(event: Event) -> str | None:
     """The one line that stays of an event; None for those that only move a bar."""
     match event:
         case Finished():
-            return f"[green]✓[/] {escape(event.step)}" + (f": {escape(event.note)}" if event.note else "")
+            return f"{click.style('✓', fg='green')} {event.step}" + (f": {event.note}" if event.note else "")
         case Skipped():
-            return f"[dim]· {escape(event.step)}: {escape(event.note)}[/]"
+            return click.style(f"· {event.step}: {event.note}", dim=True)
         case Warned():
-            return f"[yellow]warning:[/] {escape(event.step)}: {escape(event.message)}"
+            return f"{click.style('warning:', fg='yellow')} {event.step}: {event.message}"
         case Logged():
-            return f"[dim]  | {escape(event.line)}[/]"
+            return click.style(f"  | {event.line}", dim=True)
         case _:
             return None
 
 
-def _quiet(console: Console, event: Event) -> None:
-    if isinstance(event, Warned) and (line := _line(event)):
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-class _Terminal:
-    def __init__(self, console: Console, bars: Bars, verbosity: int) -> None:
-        self._console, self._bars, self._verbosity = console, bars, verbosity
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Logged) and self._verbosity < 1:
-            return
-        if isinstance(event, Started):
-            self._tasks[event.step] = self._bars.add_task(event.step, total=event.total, note="")
-        elif isinstance(event, Advanced):
-            if event.step not in self._tasks:
-                self._tasks[event.step] = self._bars.add_task(event.step, total=event.total, note="")
-            self._bars.update(
-                self._tasks[event.step], completed=event.done, total=event.total, note=escape(event.note)
-            )
-        elif isinstance(event, Finished | Skipped) and event.step in self._tasks:
-            self._bars.remove_task(self._tasks.pop(event.step))
-        if line := _line(event):
-            self._console.print(line, highlight=False, soft_wrap=True)
+def _quiet(event: Event) -> None:
+    if isinstance(event, Warned):
+        click.echo(line_of(event), err=True)
 
 
 class _Plain:
-    def __init__(self, console: Console, verbosity: int) -> None:
-        self._console, self._verbosity = console, verbosity
+    def __init__(self, verbosity: int) -> None:
+        self._verbosity = verbosity
         self._said_at = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Logged) and self._verbosity < 1:
             return
-        line = _line(event)
+        line = line_of(event)
         if isinstance(event, Advanced) and time.monotonic() - self._said_at > PLAIN_INTERVAL_S:
             of = f" of {event.total}" if event.total else ""
-            line = f"[dim]… {escape(event.step)}: {event.done}{of} {escape(event.note)}[/]"
+            line = f"… {event.step}: {event.done}{of} {event.note}"
         if line:
             self._said_at = time.monotonic()
-            self._console.print(line, highlight=False, soft_wrap=True)
+            click.echo(line, err=True)

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from deployer import from_sdk as sdk_files
-from deployer import pipeline
+from deployer import on_board
 from deployer.board.config import BoardConfig
-from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common, dry_run
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
@@ -37,6 +35,8 @@ def command(
     project = Project(session.deployment)
     files = None
     if from_sdk is not None and chip is not None:
+        from deployer import from_sdk as sdk_files
+
         files = sdk_files.files(from_sdk, chip=chip, aarch=session.deployment.settings.sdk.aarch)
     push(session, project, asked, files=files, chip=chip, dry_run=dry_run, replace=replace, command="push")
 
@@ -60,10 +60,12 @@ def push(
         config = asked.one(session)
         push_one(session, project, config, files=files, chip=chip, dry_run=dry_run, replace=replace)
         return
+    from deployer.cli import fleet
+
     files = prepared(session, project) if files is None else files
     work = fleet.Work(
         command=command,
-        job=lambda config, emit: pipeline.push(
+        job=lambda config, emit: on_board.push(
             project, config, files=files, chip=chip, dry_run=dry_run, replace=replace, emit=emit
         ),
         columns=("would send" if dry_run else "sent", "unchanged", "MB"),
@@ -85,7 +87,7 @@ def push_one(
 ) -> None:
     """Push to one board, with bars for its steps."""
     with session.progress() as emit:
-        report = pipeline.push(
+        report = on_board.push(
             project, config, files=files, chip=chip, dry_run=dry_run, replace=replace, emit=emit
         )
     show(session, report)
@@ -94,7 +96,7 @@ def push_one(
 def prepared(session: Session, project: Project) -> list[BoardFile]:
     """The files for the boards, made and checked once for all of them."""
     with session.progress() as emit:
-        return pipeline.board_files(project, emit=emit)
+        return on_board.board_files(project, emit=emit)
 
 
 def show(session: Session, report: PushReport) -> None:

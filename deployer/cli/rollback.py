@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from deployer import pipeline
+from deployer import on_board
 from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common, dry_run
 from deployer.release.keeping import RolledBack
@@ -20,12 +20,12 @@ def command(session: Session, asked: Asked, dry_run: bool) -> None:
     """Make the release before the current one current again, after checking that it is whole."""
     if not asked.many:
         with session.progress() as emit:
-            done = pipeline.rollback(asked.one(session), dry_run=dry_run, emit=emit)
+            done = on_board.rollback(asked.one(session), dry_run=dry_run, emit=emit)
         session.show(asdict(done), lambda: click.echo(f"{done.board}: {_words(done)}"))
         return
     work = fleet.Work(
         command="rollback",
-        job=lambda config, emit: pipeline.rollback(config, dry_run=dry_run, emit=emit),
+        job=lambda config, emit: on_board.rollback(config, dry_run=dry_run, emit=emit),
         columns=("step",),
         row=lambda done: (_words(done),),
         data=asdict,

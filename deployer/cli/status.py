@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from deployer import pipeline
+from deployer import on_board
 from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common
 from deployer.release.keeping import Status
@@ -18,12 +18,12 @@ from deployer.release.keeping import Status
 def command(session: Session, asked: Asked) -> None:
     """Show what a board holds: its release checked by content, what was cut off, room, and who is at work."""
     if not asked.many:
-        found = pipeline.status(asked.one(session))
+        found = on_board.status(asked.one(session))
         session.show(asdict(found), lambda: _text(found))
         return
     work = fleet.Work(
         command="status",
-        job=lambda config, emit: pipeline.status(config),
+        job=lambda config, emit: on_board.status(config),
         columns=("release", "files", "state", "cut off", "lock"),
         row=lambda s: (
             s.current.id if s.current else "none",

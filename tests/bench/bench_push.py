@@ -24,8 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.boards.servers import REAL_KINDS, Place, openssh, real
-from tests.boards.servers.loopback import wait_for
+from tests.boards.servers import REAL_KINDS, Place, listening, openssh, real
 from tests.boards.wire import Wire
 
 _SAMPLES = 114_688
@@ -86,7 +85,7 @@ def _server(kind: str, folder: Path) -> Iterator[Place]:
     else:
         with real(folder / "board", REAL_KINDS["dropbear"]) as place:
             assert place.frame is not None
-            wait_for(place.config.port)
+            listening(place)
             yield place
 
 

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from board_runner.errors import DeployError
-from deployer import config, doctor, elf, pipeline
+from deployer import config, doctor, elf, on_board
 from deployer.building import configured
 from deployer.cli import cli
 from deployer.errors import ConfigError
@@ -86,16 +86,16 @@ def test_doctor_says_what_the_sdk_builds_with(small: Sdk, tmp_path: Path) -> Non
 def test_what_the_sdk_builds_is_pushed(small: Sdk, tmp_path: Path) -> None:
     """With `sdk:` in deploy.yaml; a ready `program:` goes before it, and without either it is our Python one."""
     path = _project(tmp_path, dir=str(small.root))
-    built = pipeline.built_program(Project(config.load(path)))
+    built = on_board.built_program(Project(config.load(path)))
     assert "aarch64" == elf.inspect(built).header.machine
 
     ready = tmp_path / "prog_sed_eat"
     ready.write_bytes(b"the vendor's")
     path.write_text(yaml.safe_dump({"sdk": {"dir": str(small.root)}, "program": str(ready)}))
-    assert ready == pipeline.built_program(Project(config.load(path)))
+    assert ready == on_board.built_program(Project(config.load(path)))
 
     path.write_text("version: 1\nsdk:\n")
-    assert not elf.is_elf(pipeline.built_program(Project(config.load(path))))
+    assert not elf.is_elf(on_board.built_program(Project(config.load(path))))
 
 
 def test_the_built_in_stand_in_serves_where_no_sdk_is_named(tmp_path: Path) -> None:
