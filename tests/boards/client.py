@@ -24,6 +24,7 @@ from deployer.board.ssh import SshBoard
 from deployer.errors import INTERRUPTED
 from deployer.events import Event, Warned
 from deployer.push import BoardFile, push
+from deployer.release.keeping import collect
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -74,14 +75,22 @@ class Client:
         self._folder = folder
         self._count = 0
 
-    def start(self, config: BoardConfig, files: Sequence[BoardFile] = (), *, run: Sequence[str] = ()) -> Job:
-        """Push `files`, or `run` a command, or else ask for facts: in a process of its own."""
+    def start(
+        self,
+        config: BoardConfig,
+        files: Sequence[BoardFile] = (),
+        *,
+        run: Sequence[str] = (),
+        collect: bool = False,
+    ) -> Job:
+        """Push `files`, `run` a command, `collect` leftovers, or else ask for facts: in a process of its own."""
         self._count += 1
         spec = self._folder / f"{self._count}.json"
         job = {
             "config": config.model_dump(mode="json"),
             "files": [[str(f.source), str(f.name), f.executable] for f in files],
             "run": list(run),
+            "collect": collect,
             "environment": {
                 n: v for n, v in os.environ.items() if n.startswith(("DEPLOY_", "TEST_", "HOME"))
             },
@@ -178,6 +187,9 @@ def _work(job: Mapping[str, Any], emit: Any) -> dict[str, Any]:
     with SshBoard(config, emit=emit) as board:
         if files:
             return {"sent": len(push(board, files, config.directory, emit=emit).sent)}
+        if job["collect"]:
+            collect(board, emit=emit)
+            return {}
         if job["run"]:
             done = board.run(job["run"], timeout_s=20)
             return {"stdout": done.stdout.decode(), "message": done.stderr.decode()}

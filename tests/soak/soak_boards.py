@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import random
 import sys
@@ -35,6 +36,7 @@ class Tally:
     pushes: int = 0
     whole: int = 0  # comparisons of a board with a release, all equal
     compared_bytes: int = 0
+    releases: int = 0  # on the boards at the end
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -97,6 +99,7 @@ class Soak:
             self._push(rig, "none" if calm else self._random.choice([*FAULTS]))
         for rig in self._rigs:
             self._push(rig, "none")
+            self._swept(rig)
         self.tally.seconds = time.monotonic() - started
         return self.tally
 
@@ -131,6 +134,20 @@ class Soak:
         self.tally.pushes += 1
         self.tally.whole += 1
         self.tally.compared_bytes += sum(map(len, there.values()))
+
+    def _swept(self, rig: Rig) -> None:
+        """After `deploy gc` nothing lies there but manifests and contents that are what their names say."""
+        outcome = rig.client.start(rig.config, collect=True).wait()
+        assert outcome.exit_code == 0, outcome
+        for name, entry in rig.place.tree().items():
+            match PurePosixPath(name).parts:
+                case ["store", digest] if isinstance(entry, bytes):
+                    assert hashlib.sha256(entry).hexdigest() == digest.removesuffix(".x"), name
+                case ["releases", _, ".manifest"]:
+                    self.tally.releases += 1
+                case _:
+                    assert not isinstance(entry, bytes), f"{name} was left behind"
+        assert "lock" not in rig.place.tree()
 
     def _sizes(self) -> list[int]:
         return [self._random.choice([0, 1, 700, 4096, 30_000, 120_000]) for _ in range(_POOL)]
