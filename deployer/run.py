@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 from board_runner.errors import DeployError
 from deployer.board.base import Board, Completed
+from deployer.board.hostkeys import state_dir
 from deployer.errors import HookFailed, ProgramFailed
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput
-from deployer.running import aftermath, guard
+from deployer.running import aftermath, guard, last_run
 from deployer.running.aftermath import Aftermath
 
 KEPT_BYTES = 400
@@ -66,6 +67,7 @@ def run_clip(
     except guard.RunLost as e:
         raise _lost(board, program, clip, e) from e
     completed = ran.completed
+    last_run.keep(state_dir(), board.address, program.argv(clip), completed)
     if on_line:
         for line in (completed.stdout + completed.stderr).decode("utf-8", "replace").splitlines():
             on_line(line)

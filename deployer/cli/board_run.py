@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from board_runner.errors import UsageError
 from deployer import shell as host
 from deployer.board import hostkeys
 from deployer.cli import fleet
@@ -21,6 +22,7 @@ from deployer.fleet import jobs, terminal
 from deployer.fleet.jobs import Command, CommandRun, LockShown
 from deployer.fleet.outcome import FleetResult, Outcome
 from deployer.fleet.runner import Began, FleetEmit
+from deployer.running import last_run
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -67,9 +69,13 @@ def shell(session: Session, name: str | None) -> None:
 @named
 @boards
 @click.option("--lines", type=click.IntRange(min=1), default=200, show_default=True, help="Newest lines.")
+@click.option("--program", "of_program", is_flag=True, help="What the board program printed in its last run.")
 @common
-def logs(session: Session, asked: Asked, lines: int) -> None:
-    """Show the kernel's log of a board."""
+def logs(session: Session, asked: Asked, lines: int, of_program: bool) -> None:
+    """Show the kernel's log of a board, or what the last `deploy run` or bench printed there."""
+    if of_program:
+        _show_last_run(session, asked)
+        return
     if not asked.many:
         config = asked.one(session)
         with session.progress() as emit:
@@ -108,6 +114,23 @@ def lock(session: Session, asked: Asked, take_away: bool) -> None:
         data=_lock_data,
     )
     fleet.over(session, asked, work)
+
+
+def _show_last_run(session: Session, asked: Asked) -> None:
+    """stdout to stdout and stderr to stderr, as they came. Asks no board."""
+    if asked.many:
+        raise UsageError("--program shows one board", hint="name it: deploy board logs NAME --program")
+    config = asked.one(session)
+    kept = last_run.load(hostkeys.state_dir(), config.address)
+    out, err = (text.decode("utf-8", "replace") for text in (kept.stdout, kept.stderr))
+
+    def text() -> None:
+        click.echo(f"{' '.join(kept.argv)}: exit status {kept.exit_status}, ended {kept.ended}", err=True)
+        click.echo(out, nl=False)
+        click.echo(err, nl=False, err=True)
+
+    value = asdict(kept) | {"board": config.name, "address": config.address, "stdout": out, "stderr": err}
+    session.show(value, text)
 
 
 def _lock_data(shown: LockShown) -> dict[str, Any]:

@@ -16,9 +16,9 @@ import pytest
 
 from deployer.board.base import Completed
 from deployer.board.ssh import SshBoard
-from deployer.errors import BoardUnreachable, ProgramFailed
+from deployer.errors import BoardUnreachable, MissingArtifact, ProgramFailed
 from deployer.run import Program, run_clip
-from deployer.running import guard
+from deployer.running import guard, last_run
 from tests.boards.servers import REAL_KINDS, Place, kind_missing, real, reboot, simulated
 from tests.boards.servers.frame import Frame
 
@@ -270,3 +270,19 @@ def test_the_kernels_words_are_kept() -> None:
     assert ["Out of memory: Killed process 12 (prog_sed_eat)"] == [x.split("] ")[1] for x in after.kernel]
     assert "the kernel said: Out of memory: Killed process 12" in str(caught.value)
     assert "stop other programs" in caught.value.hint
+
+
+def test_what_the_program_printed_last_is_kept(shared: Place, tmp_path: Path) -> None:
+    """Both streams and the end of the latest run, a failed one too, are on the host; a damaged file is no run."""
+    with shared.board() as board:
+        run_clip(board, _placed(shared, GOOD), CLIP)
+        with pytest.raises(ProgramFailed):
+            run_clip(board, _placed(shared, "#!/bin/sh\necho half; echo why >&2; exit 9\n"), CLIP)
+
+    kept = last_run.load(tmp_path / "state", shared.config.address)
+    assert (b"half\n", b"why\n", 9, False) == (kept.stdout, kept.stderr, kept.exit_status, kept.timed_out)
+    assert "./prog_sed_eat" == kept.argv[0]
+    for file in (tmp_path / "state/last_run").rglob("run.json"):
+        file.write_text("{")
+    with pytest.raises(MissingArtifact, match="no run"):
+        last_run.load(tmp_path / "state", shared.config.address)

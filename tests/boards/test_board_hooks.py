@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployer import hooks
+from deployer import cli, hooks, resources
 from deployer.errors import BoardUnreachable, HookFailed, ProgramFailed
 from deployer.events import Event, Logged, Warned
 from tests.boards.servers import Place, simulated
 from tests.boards.test_board_guard import Counted
+
+CLIP = "5-203128-A-0_22.05k.wav"
 
 
 def _hooked(place: Place, **settings: Any) -> tuple[Counted, Callable[[], list[str]]]:
@@ -134,3 +139,42 @@ def test_a_hook_may_leave_a_program_running(sim: Place) -> None:
 
 def _warned(events: list[Event]) -> str:
     return "\n".join(event.message for event in events if isinstance(event, Warned))
+
+
+PROGRAM = """#!/bin/sh
+echo "inputs: $2"; echo "model path: $4"; echo "threshold: 0.5"; echo "the input image: ./$2"
+echo "model invoke time: 57.121 ms"; echo "post process time: 0.181 ms"; echo "class id: 32"
+"""
+
+
+def test_run_and_bench_show_their_results_before_a_failed_hook_counts(
+    sim: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 8 after a failed after-hook, with the result on stdout; `board logs --program` has it again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "eat.img").write_bytes(b"an image of the vendor's")
+    (tmp_path / "prog").write_text(PROGRAM)
+    (tmp_path / "clips").mkdir()
+    shutil.copy(resources.data_dir() / "clips" / CLIP, tmp_path / "clips")
+    board = {"host": sim.config.host, "port": sim.config.port, "key": str(sim.config.key)}
+    settings = {
+        "model": {"image": "eat.img"},
+        "program": "prog",
+        "audio": {"clips": "clips"},
+        "bench": {"runs": 1},
+        "boards": {"desk": {**board, "before": [_note("b1")], "after": [_note("a1"), "exit 3"]}},
+    }
+    (tmp_path / "deploy.yaml").write_text(json.dumps(settings))  # JSON is YAML
+    diary = sim.files.parent / "diary"
+
+    ran = cli.execute(["run", CLIP, "--json", "-q"])
+    shown = capsys.readouterr()
+    assert (8, 32) == (ran, json.loads(shown.out)["class_id"]), shown.err
+    assert "after-hook `exit 3`" in shown.err
+    assert ["b1", "a1"] == diary.read_text().split()
+
+    assert 8 == cli.execute(["bench", "--json", "-q"])
+    assert '"class_id": 32' in capsys.readouterr().out
+
+    assert 0 == cli.execute(["board", "logs", "desk", "--program"])
+    assert "class id: 32\n" in capsys.readouterr().out
