@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -11,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from board_runner.errors import UsageError
 from deployer import artifacts
 from deployer.artifacts import Artifacts
 from deployer.comparison.clip_set import ClipSet
-from deployer.comparison.output_store import OutputFolder, input_sha256
+from deployer.comparison.output_store import MAX_NAME_BYTES, OutputFolder, input_sha256
 from deployer.conversion import staging, tool_run
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Started
 from deployer.scheduler import InProcess, Processes, Scheduler, Threads
@@ -31,6 +34,9 @@ from toolchain_wrappers.sigmastar.tools import Tools
 
 NAMES = ("torch", "onnx", "float", "fixed", "offline", "board")
 SIMULATED = {"float": artifacts.FLOAT, "fixed": artifacts.FIXED, "offline": artifacts.IMAGE}
+TEXTS = "texts"
+"""Below a stage's outputs: what its simulator wrote, a file a clip, as it was."""
+
 SHARD = 16
 """Clips a simulator gets at once: its start costs about as much as a few clips."""
 
@@ -79,6 +85,8 @@ def simulate(
     """
     model = simulation.model(stage)
     stopped = threading.Event()
+    if not len(folder):  # texts of other outputs than those to come
+        shutil.rmtree(folder.folder / TEXTS, ignore_errors=True)
 
     def watch(event: Event) -> None:
         """From a tool's own thread, at its every line: raising here ends the tool."""
@@ -138,14 +146,21 @@ def _simulate(
         if ran.exit_status != 0 or dumped != len(staged.files):
             raise ran.failure(f"the {stage} simulator wrote {dumped} of {len(staged.files)} outputs")
         for name, tensor in tensors:
-            outputs = _read(
-                work / tools.profile.folders.dumps, model, staged.files[name], simulation.contract
-            )
+            text = work / tools.profile.folders.dumps / commands.dump_name(model, staged.files[name])
+            outputs = _read(text, simulation.contract)
+            _keep(text, folder.folder / TEXTS, name)
             folder.write(name, outputs, input_sha256=input_sha256(tensor))
 
 
-def _read(dumped: Path, model: Path, data: Path, contract: InputContract) -> dict[str, Array]:
-    path = dumped / commands.dump_name(model, data)
+def _keep(text: Path, folder: Path, clip: str) -> None:
+    """The simulator's own words of one clip, away from where the next run wipes them."""
+    folder.mkdir(exist_ok=True)
+    name = quote(clip, safe=" ")
+    short = name if len(name) <= MAX_NAME_BYTES else hashlib.sha256(clip.encode()).hexdigest()
+    shutil.copyfile(text, folder / f"{short}.txt")
+
+
+def _read(path: Path, contract: InputContract) -> dict[str, Array]:
     if not path.is_file():
         raise ToolchainError(f"the simulator wrote no {path.name}")
     try:

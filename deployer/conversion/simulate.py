@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer import artifacts
 from deployer.artifacts import Artifacts
 from deployer.conversion import checks, laid_out, tool_run
 from deployer.conversion.job import ConvertJob
@@ -39,12 +40,25 @@ def simulate(job: ConvertJob, made: Artifacts, *, emit: Emit) -> Simulated:
             f"{folder or 'the converted tree'} is not there any more",
             hint="`deploy convert --force` makes it again",
         )
+    model = job.target.wanted.float_name
+
+    def same(place: Path) -> bool:
+        """Whether the float model there is the one that was kept."""
+        digest = made.manifest.outputs[artifacts.FLOAT]
+        return (place / model).is_file() and artifacts.sha256(place / model) == digest
+
+    if not same(folder):
+        raise ToolchainError(
+            f"{folder / model} is not what was converted: another conversion has taken its place",
+            hint="`deploy convert --force --simulate` converts anew",
+        )
     texts = job.tree.algorithm_dir / job.tools.profile.folders.dumps
     with laid_out.alone_in(job.tree.models_dir):
         emit(Started(step=STEP, total=100, unit="%"))
         laid = laid_out.lay_out(job, job.one_cfg, job.one_cfg_path)
         before = commands.snapshot(texts)
-        with under_todays_name(folder, output):
+        dates = job.tools.profile.folders.dates
+        with under_todays_name(folder, output, dates=dates, is_same=same):
             ran = tool_run.run(
                 job.tools,
                 job.tools.convert(job.one_cfg_path, simulate=True),

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deployer import resources
 from deployer.conversion import same_day, staging
 from deployer.conversion.collect import Wanted, collect
 from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers.sigmastar import profile
 
 SHAPE = (1, 1, 8)
 TENSORS = {"a b.wav": np.arange(8, dtype=np.float32).reshape(SHAPE), "狗叫.wav": np.ones(SHAPE, np.float32)}
@@ -109,6 +111,7 @@ def test_a_missing_an_empty_and_a_double_file_are_counted(tmp_path: Path) -> Non
         collect(one, [_wanted("s6")], below=tmp_path)
 
 
+DATES = profile.load(resources.configs_dir() / "toolchains").folders.dates
 MADE = datetime.datetime(2026, 11, 20, 23, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=8)))
 LATER = MADE + datetime.timedelta(hours=1)
 
@@ -124,7 +127,31 @@ LATER = MADE + datetime.timedelta(hours=1)
 )
 def test_midnight_changes_the_name(name: str, wanted: list[str]) -> None:
     """Here it is the next day; in UTC, where the container may live, it is still the same."""
-    assert wanted == same_day.names_today(name, MADE, LATER)
+    assert wanted == same_day.names_today(name, MADE, LATER, dates=DATES)
+
+
+def test_a_day_that_is_about_to_begin_is_linked_too() -> None:
+    """The script reads the clock after us: at a second to midnight both names are found."""
+    late = datetime.datetime(2026, 11, 21, 23, 59, 59, tzinfo=datetime.UTC)
+    names = same_day.names_today("pcupid_20261119", late - datetime.timedelta(days=2), late, dates=DATES)
+
+    assert ["pcupid_20261121", "pcupid_20261122"] == names
+
+
+def test_another_conversion_under_todays_name_is_not_simulated(tmp_path: Path) -> None:
+    """It is somebody else's: refused with the cure, and left alone."""
+    made, other = tmp_path / "pcupid_20200101", tmp_path / "pcupid_20261121"
+    for folder in (made, other):
+        folder.mkdir()
+    stamp = datetime.datetime(2020, 1, 1, 12).timestamp()
+    os.utime(made, (stamp, stamp))
+    now = datetime.datetime(2026, 11, 21, 12).astimezone()
+    with (
+        pytest.raises(ToolchainError, match="another conversion of today"),
+        same_day.under_todays_name(made, tmp_path, dates=DATES, is_same=lambda place: place == made, now=now),
+    ):
+        pass
+    assert {made, other} == set(tmp_path.iterdir())
 
 
 def test_yesterdays_folder_is_found_under_todays_name_for_a_while(tmp_path: Path) -> None:
@@ -135,7 +162,7 @@ def test_yesterdays_folder_is_found_under_todays_name_for_a_while(tmp_path: Path
     stamp = datetime.datetime(2020, 1, 1, 12).timestamp()
     os.utime(made, (stamp, stamp))
     now = datetime.datetime(2026, 11, 21, 12).astimezone()
-    with same_day.under_todays_name(made, tmp_path, now):
+    with same_day.under_todays_name(made, tmp_path, dates=DATES, is_same=bool, now=now):
         assert "x" == (tmp_path / "20261121" / "pcupid" / "eat_float.sim").read_text()
 
     assert ["20200101"] == [path.name for path in tmp_path.iterdir()]

@@ -80,13 +80,16 @@ def _folder(place: Path, stage: str) -> OutputFolder:
 
 
 def test_fixed_and_offline_are_equal_and_float_is_onnx(job: ConvertJob, tmp_path: Path) -> None:
-    """Through the simulators and their text dumps, as `compare-sim` sees them."""
+    """Through the simulators and their text dumps, as `compare-sim` sees them; the texts are kept as they were."""
     simulation = Simulation(tools=job.tools, artifacts=artifacts.load(job.folder), contract=job.contract)
     outputs = {}
     for name in stages.SIMULATED:
         folder = _folder(tmp_path, name)
         stages.simulate(name, simulation, _clips(job), folder, jobs=2, emit=ignore)
         outputs[name] = StageOutputs(stage=name, detail="", outputs=folder)
+        for clip in CLIPS:
+            (kept,) = dumps.parse((folder.folder / stages.TEXTS / f"{clip.name}.txt").read_text())
+            assert (kept.values == folder[clip.name]["output"]).all()
     folder = _folder(tmp_path, "onnx")
     stages.run_engine("onnx", stages.OnnxMaker(path=job.onnx), _clips(job), folder, jobs=1, emit=ignore)
     onnx = StageOutputs(stage="onnx", detail="", outputs=folder)
@@ -276,6 +279,15 @@ def test_the_vendors_own_simulation_finds_the_tree_of_another_day(fresh: Convert
     (tensor,) = dumps.parse(done.texts[0].read_text())
     assert (1, 50) == tensor.values.shape
     assert [old] == list(old.parent.iterdir())
+
+
+def test_another_conversion_in_its_place_is_not_simulated(fresh: ConvertJob) -> None:
+    """Somebody converted another model into the folder of the same day: refused, for the texts would be of that."""
+    made = convert.convert(fresh, force=False, emit=ignore)
+    (Path(made.manifest.settings["made_in"]) / "eat_float.sim").write_bytes(b"another")
+
+    with pytest.raises(ToolchainError, match="another conversion has taken its place"):
+        simulate.simulate(fresh, made, emit=ignore)
 
 
 def test_a_simulation_without_texts_is_a_failure(fresh: ConvertJob) -> None:

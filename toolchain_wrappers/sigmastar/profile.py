@@ -34,12 +34,16 @@ class CfgProfile(Section):
 
 
 class Folders(Section):
-    """Names of folders: below the algorithm, below OpenDLAModel, below where a simulator runs (two)."""
+    """Names of folders: below the algorithm, below OpenDLAModel, below where a simulator runs (two).
+
+    `dates` are forms of strftime that the name of an output folder may hold.
+    """
 
     onnx: str
     output: str
     dumps: str
     scratch: str
+    dates: tuple[str, ...]
 
 
 class Scripts(Section):

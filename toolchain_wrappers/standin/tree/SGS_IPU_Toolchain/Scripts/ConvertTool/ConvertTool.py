@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import shutil
 import sys
 from pathlib import Path
 
@@ -32,6 +33,11 @@ def main() -> None:
         raise FileNotFoundError(f"{console.RED}input_config.ini file not found.{console.PLAIN}")
     check_names(args.model_file, args.input_config)
     write_float(args.model_file, args.output_file)
+    debug = args.output_file.with_name(f"Debug_{args.output_file.name}")
+    refined = args.output_file.with_name(f"{args.model_file.stem}_refine.onnx")
+    for path, source in ((debug, args.output_file), (refined, args.model_file)):
+        shutil.copyfile(source, path)  # left where the tool ran, as the vendor's are
+    print(f"\nDebug model at: {debug.resolve()}\n", flush=True)
     print(f"\nFloat model at: {args.output_file.resolve()}\n", flush=True)
 
 
