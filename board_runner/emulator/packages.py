@@ -110,6 +110,18 @@ class Packages:
             self._note(name).write_text(found[1])
         return found[1]
 
+    def with_dependencies(self, names: Sequence[str]) -> list[str]:
+        """`names` and all that they need on a machine where nothing is installed; remembered as well."""
+        note = self._note("+".join(names))
+        with self._locked():
+            if not note.is_file():
+                self._update()
+                words = ["-qq", "--print-uris", "--no-install-recommends", *names]
+                said = self._apt("apt-get", "install", *words, cwd=self.folder)
+                found = re.findall(r"^'[^']*' ([^_ ]+)_", said, flags=re.MULTILINE)
+                note.write_text("\n".join(found))
+            return note.read_text().split()
+
     def known_dependency(self, name: str) -> str | None:
         """What `dependency` remembers."""
         note = self._note(name)

@@ -11,19 +11,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
-from board_runner import audio, dla_simulator, native
-from board_runner.contract import Tensors
+from board_runner import dla_simulator, native
 from board_runner.emulator.board import EmulatedBoard
 from board_runner.emulator.machine import MACHINES, BoardArch
-from board_runner.integer.engine import OfflineEngine
-from board_runner.models import eat
-from board_runner.quant.compile import write_image
-from board_runner.quant.fixed_sim import write_fixed
-from board_runner.quant.float_sim import write_float
-from board_runner.quant.settings import QuantSettings
-from deployer import resources
 from deployer.logs import parser
-from tests.emulator.conftest import Boards, reach, upload
+from tests.emulator.conftest import Boards, Job, reach, upload
 from toolchain_wrappers.sigmastar import dumps
 
 COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
@@ -33,43 +25,11 @@ RUN_LIMIT_S = 200.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """A model, a clip, and what the host makes of them."""
-
-    image: Path
-    clip: Path
-    inputs: Tensors
-    engine: OfflineEngine
-
-    @property
-    def expected(self) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
-        """The int16 levels of the model's one output."""
-        (levels,) = self.engine.run_raw(self.inputs).values()
-        return levels
-
-
-@dataclass(frozen=True, kw_only=True)
 class Ready:
     """A running board with programs, model, clip and input on it."""
 
     emulated: EmulatedBoard
     job: Job
-
-
-@pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """The shipped model in 8 bits, 16 where it needs them, and the first shipped clip."""
-    folder = tmp_path_factory.mktemp("job")
-    clip = min((resources.data_dir() / "clips").glob("*.wav"))
-    contract = eat.contract()
-    samples = audio.require(audio.read_wav(clip), contract.sample_rate_hz)
-    inputs = next(iter(eat.chunks(samples, contract)))
-    write_float(resources.data_dir() / "eat.onnx", folder / "float.sim")
-    settings = QuantSettings(conv_bits=8, int16_kinds=("depthwise",))
-    write_fixed(folder / "float.sim", folder / "fixed.sim", samples=[inputs], settings=settings)
-    write_image(folder / "fixed.sim", folder / "eat.img", chip="pcupid")
-    engine = OfflineEngine.load(folder / "eat.img")
-    return Job(image=folder / "eat.img", clip=clip, inputs=inputs, engine=engine)
 
 
 @pytest.fixture(scope="module", params=list(MACHINES))
@@ -89,7 +49,7 @@ def ready(
     made = subprocess.run(build, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     raw = out / "input.bin"
-    np.asarray(job.inputs[job.engine.inputs[0].name], "<f4").tofile(raw)
+    job.write_input(raw)
     emulated = emulated_boards(arch)
     with reach(emulated) as board:
         programs = [upload(out / name, FOLDER / name, executable=True) for name in native.PROGRAMS]

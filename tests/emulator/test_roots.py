@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -15,29 +12,12 @@ from board_runner.emulator.chroot import chroot_argv
 from board_runner.emulator.errors import EmulatorError
 from board_runner.emulator.packages import DebianArch
 from board_runner.emulator.roots import Root, applets, build_root
-from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import LoginRefused
-from tests.boards.servers import free_port
+from tests.emulator.conftest import served
 
 PASSWORD = "correct horse"
 ELF_MACHINES = {"amd64": 62, "arm64": 183, "armhf": 40}
-
-
-@contextlib.contextmanager
-def served(root: Root) -> Iterator[BoardConfig]:
-    """The root as a board on a free port of this machine."""
-    port = free_port()
-    board = subprocess.Popen(chroot_argv(root, root.server(port=port)), stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
-        yield BoardConfig(name="busybox", host="127.0.0.1", port=port)
-    finally:
-        board.kill()
-        board.wait(10)
 
 
 def asked(root: Root, script: str) -> subprocess.CompletedProcess[str]:
