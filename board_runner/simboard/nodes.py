@@ -1,8 +1,9 @@
-"""What a board's kernel shows of chip and heat, as files in the literal formats of vendor firmware."""
+"""What a board's kernel shows of chip, heat and itself, as files in the literal formats of vendor firmware."""
 
 from __future__ import annotations
 
 import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ CHIPS = {
 MSYS = Path("sys/class/mstar/msys")
 SOC = Path("sys/devices/soc0")
 THERMAL = Path("sys/class/thermal/thermal_zone0")
+RANDOM = Path("proc/sys/kernel/random")
+PRINTK = Path("sys/module/printk/parameters")
 
 _IDLE_C = 38.0
 _FULL_LOAD_C = 42.0
@@ -47,6 +50,8 @@ def lay_out(root: Path, chip: str) -> None:
         MSYS,
         SOC,
         THERMAL,
+        RANDOM,
+        PRINTK,
     ):
         (root / folder).mkdir(parents=True, exist_ok=True)
     said = CHIPS[chip]
@@ -56,6 +61,8 @@ def lay_out(root: Path, chip: str) -> None:
     chip_id = said.chip_id
     _node(root / SOC / "soc_id", None if chip_id is None else f"{chip_id}\n")
     _node(root / MSYS / "CHIP_ID", None if chip_id is None else f"Chip_ID: 0x{chip_id:X}\n")
+    _node(root / RANDOM / "boot_id", f"{uuid.uuid4()}\n")  # every start is a boot
+    _node(root / PRINTK / "time", "N\n")  # what programs leave in the kernel's log has no times
     kernel_log(root).touch()
     refresh_heat(root)
 

@@ -10,10 +10,12 @@ BOARD_PREFIXES = (
     "/data",
     "/tmp",
     "/proc/device-tree",
+    "/proc/sys/kernel/random",
     "/sys/class/mstar/msys",
     "/sys/class/thermal",
     "/sys/devices/soc0",
     "/sys/dla",
+    "/sys/module/printk",
 )
 """Where the board's own files lie; every other absolute path is the host's (`/bin/sh`, `/proc/meminfo`)."""
 

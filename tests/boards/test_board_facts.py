@@ -203,3 +203,15 @@ def test_a_program_for_another_machine_is_refused_before_anything_is_sent(
 
     assert platform.machine() in str(caught.value)
     assert not sim.files.exists()
+
+
+def test_another_board_at_the_same_address_is_another_boot(tmp_path: Path) -> None:
+    """What is remembered of a simulated board does not pass for its successor on the same port."""
+    with simulated(chip="maruko") as place:
+        with place.board() as board:
+            first = board.facts(place.config.directory).chip
+        config, port = place.config, place.config.port
+    with simulated(chip="pudding", port=port) as place, place.board(host_key="off") as board:
+        second = board.facts(config.directory).chip
+
+    assert ("maruko", "pudding") == (first, second)
