@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 LOCK = .ci/requirements.txt
 SCRIPTS = toolchain_wrappers/standin/tree/SGS_IPU_Toolchain/Scripts
 
-.PHONY: demo test lint bench fuzz soak export-tools clean
+.PHONY: demo test lint bench bench-engines bench-boards fuzz soak export-tools clean
 
 demo: $(VENV)/.ready
 	$(BIN)/deploy demo --out demo
@@ -19,18 +19,30 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	MYPYPATH=.:$(SCRIPTS):$(SCRIPTS)/calibrator $(BIN)/mypy $(SCRIPTS)/*.py $(SCRIPTS)/calibrator/*.py $(SCRIPTS)/ConvertTool/*.py
 
-bench: $(VENV)/.dev
+# Beside ONNX Runtime, and beside the tools that bring files and commands to boards. Takes about an hour.
+bench: bench-engines bench-boards
+
+bench-engines: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/bench_float_engine.py
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/bench/bench_integer_engine.py
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/bench/bench_native.py
 
-# Damaged eat.img files, a million of them: about twenty minutes on two cores.
+bench-boards: $(VENV)/.dev
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py --server dropbear --delay-ms 1 --rate-mbit 100
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_commands.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_fleet.py
+
+# Damaged eat.img and .sim files, a million and more: about half an hour on two cores. The C runtime's own harness:
+# make -C board_runner/native fuzz RUNS=10000000 SEEDS=...
 fuzz: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_image.py
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_sim.py
 
-# Every integer engine over a folder of clips: make soak CLIPS=DIR [FOLD=5]
+# A thousand pushes with random kills (needs root); with CLIPS=DIR [FOLD=5] every integer engine over a folder of clips.
 soak: $(VENV)/.dev
-	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/soak/soak_integer.py $(CLIPS) $(if $(FOLD),--fold $(FOLD)) --calibrate 30 --exact
+	PYTHONPATH=. $(BIN)/python tests/soak/soak_boards.py --pushes 1000
+	$(if $(CLIPS),OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/soak/soak_integer.py $(CLIPS) $(if $(FOLD),--fold $(FOLD)) --calibrate 30 --exact)
 
 # PyTorch and the ONNX tools, for `deploy export` and its tests; about 200 MB.
 export-tools: $(VENV)/.dev
