@@ -17,7 +17,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=.:$(SCRIPTS):$(SCRIPTS)/calibrator $(BIN)/mypy $(SCRIPTS)/*.py $(SCRIPTS)/calibrator/*.py $(SCRIPTS)/ConvertTool/*.py
+	MYPYPATH=.:$(SCRIPTS):$(SCRIPTS)/calibrator $(BIN)/mypy $(SCRIPTS)/*.py $(SCRIPTS)/calibrator/*.py $(SCRIPTS)/ConvertTool/*.py $(SCRIPTS)/../DumpDebug/*.py
 
 # Beside ONNX Runtime, and beside the tools that bring files and commands to boards. Takes about an hour.
 bench: bench-engines bench-boards
