@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from deployer.errors import ProgramFailed
+from deployer.run import Program, run_clip
 from tests.boards.rig import RIGS, Rig, content
 
 MANIFEST = ".manifest"
@@ -87,13 +89,15 @@ def test_an_unchanged_release_needs_no_writing(rig: Rig, tmp_path: Path) -> None
 
 
 def test_a_flash_that_starts_no_programs_is_told(rig: Rig, tmp_path: Path) -> None:
-    """On a noexec flash the push is whole, and the program's failure carries the shell's reason."""
+    """On a noexec flash the push is whole; the run ends with exit 5, the shell's reason and the cure."""
     rig.mount_flash("noexec")
     rig.pushed(rig.release(tmp_path / "new"))
-    program = str(rig.config.directory / "current/prog")
-    outcome = rig.client.start(rig.config, run=[program]).wait()
+    program = Program(directory=rig.config.directory / "current", name="prog", timeout_s=10)
+    with rig.network.inside(), rig.place.board() as board, pytest.raises(ProgramFailed) as caught:
+        run_clip(board, program, "resource/empty.wav")
 
-    assert "ermission denied" in outcome.message, outcome
+    assert caught.value.exit_code == 5 and "ermission denied" in str(caught.value)
+    assert "noexec" in caught.value.hint
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.98])
