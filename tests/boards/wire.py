@@ -74,6 +74,7 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[_Pump, _Pump]] = []
         self._stopped = threading.Event()
+        self._hang_up = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="wire", daemon=True)
         self.host = "127.0.0.1"
         self.port: int = self._listener.getsockname()[1]
@@ -104,9 +105,7 @@ class Wire:
 
     def hang_up(self) -> None:
         """Cut every connection now."""
-        for pump in list(self._pumps()):
-            pump.waiting.clear()
-            pump.cut = True
+        self._hang_up.set()
 
     def _serve(self) -> None:
         while not self._stopped.is_set():
@@ -120,7 +119,9 @@ class Wire:
                     self._read(readers[sock])
             for sock in free:
                 _write(writers[sock])
-            for pair in [p for p in self._pairs if any(_over(x) for x in p) or all(x.shut for x in p)]:
+            all_of_them = self._hang_up.is_set()
+            self._hang_up.clear()
+            for pair in [p for p in self._pairs if all_of_them or _finished(p)]:
                 self._pairs.remove(pair)
                 _close(pair)
 
@@ -201,8 +202,8 @@ def _shut(pump: _Pump) -> None:
         pump.sink.shutdown(socket.SHUT_WR)
 
 
-def _over(pump: _Pump) -> bool:
-    return pump.cut and not pump.waiting
+def _finished(pair: tuple[_Pump, _Pump]) -> bool:
+    return all(pump.shut for pump in pair) or any(pump.cut and not pump.waiting for pump in pair)
 
 
 def _close(pair: tuple[_Pump, _Pump]) -> None:
