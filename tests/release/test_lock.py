@@ -63,7 +63,8 @@ def test_a_held_board_is_refused_with_owner_and_age(
 def test_a_stranger_s_lock_is_never_broken_by_itself(sim: Place, make_file: MakeFile) -> None:
     """Another machine's lock stays until the operator breaks it."""
     sim.files.mkdir(parents=True)
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert sim.sim is not None
+    boot_id = (sim.sim.root / "proc/sys/kernel/random/boot_id").read_text().strip()
     (sim.files / "lock").symlink_to(f"far-away|ann|7|123|deploy%20push|abc|{boot_id}|1.5")
     with sim.board() as board:
         with pytest.raises(BoardBusy, match=r"deploy push by ann on far-away \(process 7\)"):
