@@ -159,10 +159,12 @@ def _all(
                 load = waiting.get_nowait()
             except queue.Empty:
                 return
-            if load[0].in_place:
+            segment = _STRIPED.match(load[0].target.name) is not None  # and alone in its load
+            if segment:
                 load = [replace(load[0], announces=tuple(_drained(through)))]
             streams.send(board, load, method=method, on_bytes=counted, turn=turn)
-            through.extend(_marker(piece) for piece in load if piece.in_place)
+            if segment:
+                through.append(_marker(load[0]))
 
     with ThreadPoolExecutor(max_workers=count, thread_name_prefix="stripe") as pool:
         running = [pool.submit(work) for _ in range(count)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from deployer.push import BoardFile
 from tests.boards.rig import RIGS, Rig, content, on_rigs, wait_until
 
 STAGES = [0.0, 0.12, 0.25, 0.37, 0.5, 0.62, 0.75, 0.85, 0.92, 1.0]
@@ -126,6 +128,20 @@ def test_a_cable_that_stays_out_is_told_in_time(rig: Rig, tmp_path: Path) -> Non
     assert rig.place.config.address in outcome.message and outcome.hint
     rig.network.cable(up=True)
     rig.pushed(files)
+
+
+def test_a_cut_file_is_gone_on_with_beside_larger_ones(rig: Rig, tmp_path: Path) -> None:
+    """What one channel left half done is continued when the next uses several, and nothing beside it is missed."""
+    files = rig.release(tmp_path / "new", size_bytes=200_000)
+    job = rig.held_push(files, 0.85)
+    job.kill()
+    job.wait()
+    rig.wire.stalled = False
+    rig.idle()
+    larger = tmp_path / "larger"
+    larger.write_bytes(os.urandom(900_000))
+
+    rig.pushed([*files, BoardFile(source=larger, name=PurePosixPath("models/larger.img"))])
 
 
 def _arrived(rig: Rig) -> int:
