@@ -48,7 +48,9 @@ class Process(Protocol):
 
 
 class Connection(Protocol):
-    """A logged-in connection. Several threads may use it."""
+    """A logged-in connection. Several threads may use it. `address` is what ~/.ssh/config made of the board's."""
+
+    address: str
 
     @property
     def server(self) -> str:

@@ -41,7 +41,7 @@ def log_in(transport: paramiko.Transport, route: Route) -> None:
         raise LoginRefused(
             f"{route.config.address}: the board ended the log-in ({reason(e)}) after {attempt.listed()}",
             hint="its sshd log says why; too many keys in an agent can do it: set `key:`",
-        ) from e
+        ) from e.with_traceback(None)  # its frames hold the password
     raise attempt.refusal()
 
 

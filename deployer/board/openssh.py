@@ -210,6 +210,13 @@ class OpenSshConnection:
             log = self.log(hop)
             if hop + 1 < len(routes) and "Authenticated to" not in self.log(hop + 1):
                 continue
+            refused = openssh_words.forward_failure(self.log(hop + 1))
+            if refused is not None:
+                return BoardUnreachable(
+                    f"{route.config.address}: the jump host {routes[hop + 1].config.address} cannot connect to it "
+                    f"({refused})",
+                    hint="is the board powered, can the jump host reach it, does its sshd allow forwarding?",
+                )
             return _judged(log, route, self._folder)
         return _judged(self.log(len(routes) - 1), routes[-1], self._folder)
 

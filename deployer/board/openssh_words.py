@@ -30,6 +30,7 @@ _SHA1_SIGNATURES = "ssh-rsa,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,
 _RSA_REFUSED = re.compile(r"no mutual signature algorithm|Offering public key: .* RSA SHA256:")
 _NO_MATCH = re.compile(r"no matching (.+?) found\. Their offer: (\S+)")
 _DENIED = re.compile(r"Permission denied \(([^)]*)\)")
+_FORWARD = re.compile(r"^channel \d+: open failed: (.+)$", re.MULTILINE)
 _GREETING = re.compile(r"remote software version (.+)")
 _SHOWN_KEY = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
 _WINDOW = re.compile(r"open confirm rwindow (\d+)(?:.*?rcvd adjust (\d+))?", re.DOTALL)
@@ -65,7 +66,7 @@ def master(route: Route, place: Workplace, options: Mapping[str, str]) -> list[s
 
 def client(place: Workplace, log: Path, command: str) -> list[str]:
     """The arguments of the program that runs one command over it, and never over a connection of its own."""
-    over = ["-F", "none", "-S", str(place.control), "-o", "ControlMaster=no", "-o", "ProxyCommand=exec false"]
+    over = ["-F", "none", "-S", str(place.control), "-o", "ControlMaster=no", "-o", "ProxyCommand=false"]
     return ["ssh", *over, "-T", "-vv", "-E", str(log), "--", "board", command]
 
 
@@ -124,7 +125,7 @@ def _proxy(route: Route, place: Workplace, options: Mapping[str, str], *, hop: i
     host = f"[{route.config.host}]" if ":" in route.config.host else route.config.host
     forward = ["-W", f"{host}:{route.config.port}"]
     argv = ["ssh", *_way(last, place, {}, hop=hop + 1), *forward, "--", last.alias]
-    return {"ProxyCommand": f"exec {shlex.join(argv)}".replace("%", "%%")}
+    return {"ProxyCommand": shlex.join(argv).replace("%", "%%")}
 
 
 def remembered_keys(routes: Sequence[Route], folder: Path) -> str:
@@ -158,6 +159,12 @@ def allowed(log: str) -> str | None:
     if found is None:
         return "publickey" if "Too many authentication failures" in log else None
     return found[1].replace(",", ", ")
+
+
+def forward_failure(log: str) -> str | None:
+    """Why a jump host could not connect to what is behind it; None where it could."""
+    found = _FORWARD.search(log)
+    return found[1].strip() if found else None
 
 
 def shown_key(log: str) -> str | None:

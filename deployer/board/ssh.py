@@ -56,6 +56,7 @@ class SshBoard:
         if self._connection is None:
             early, self._early = self._early, None
             self._connection = early.result() if early is not None else self._dial()
+            self.address = self._connection.address
             self._turns = Turns(careful=_CAREFUL in self._connection.server)
         return self
 

@@ -31,14 +31,14 @@ def sshd_missing() -> str | None:
 
 
 @contextlib.contextmanager
-def openssh(folder: Path, *, sftp: bool) -> Iterator[Place]:
+def openssh(folder: Path, *, sftp: bool, more: str = "") -> Iterator[Place]:
     """An OpenSSH server on a free loopback port with keys of its own, for this user; a child we wait for."""
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for name in ("host", "client"):
         make_key(folder / name)
     port = free_port()
-    (folder / "sshd_config").write_text(_sshd_config(folder, port, sftp=sftp))
+    (folder / "sshd_config").write_text(_sshd_config(folder, port, sftp=sftp) + f"{more}\n")
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [SSHD, "-D", "-e", "-f", folder / "sshd_config"], stdin=subprocess.DEVNULL, stderr=log
