@@ -1,9 +1,10 @@
-"""`deploy board run|shell|logs|lock`: a command, a terminal, what the kernel said, who is at work."""
+"""`deploy board run|shell|logs|lock`: a command, a terminal, what was said, who is at work."""
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -19,7 +20,7 @@ from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common, named
 from deployer.events import Event, Logged, Warned
 from deployer.fleet import jobs, terminal
-from deployer.fleet.jobs import Command, CommandRun, LockShown
+from deployer.fleet.jobs import Command, CommandRun, LockShown, Logs
 from deployer.fleet.outcome import FleetResult, Outcome
 from deployer.fleet.runner import Began, FleetEmit
 from deployer.running import last_run
@@ -69,29 +70,49 @@ def shell(session: Session, name: str | None) -> None:
 @named
 @boards
 @click.option("--lines", type=click.IntRange(min=1), default=200, show_default=True, help="Newest lines.")
-@click.option("--program", "of_program", is_flag=True, help="What the board program printed in its last run.")
+@click.option("--program", is_flag=True, help="Only what the board program printed; the board is not asked.")
 @common
-def logs(session: Session, asked: Asked, lines: int, of_program: bool) -> None:
-    """Show the kernel's log of a board, or what the last `deploy run` or bench printed there."""
-    if of_program:
-        _show_last_run(session, asked)
-        return
+def logs(session: Session, asked: Asked, lines: int, program: bool) -> None:
+    """Show a board's kernel log, and what the board program printed when it last ran there."""
+    look = partial(jobs.logs, lines=None if program else lines)
     if not asked.many:
         config = asked.one(session)
         with session.progress() as emit:
-            said = jobs.kernel_log(config, emit, lines=lines)
-        value = {"board": config.name, "address": config.address, "kernel": list(said)}
-        session.show(value, lambda: click.echo("\n".join(said)))
+            said = look(config, emit)
+        value = {"board": config.name, "address": config.address, **_logs_data(said)}
+        session.show(value, lambda: _echo_lines(_log_lines(said)))
         return
     work = fleet.Work(
         command="board logs",
-        job=lambda config, emit: jobs.kernel_log(config, emit, lines=lines),
+        job=look,
         columns=("kernel's last words",),
-        row=lambda said: (said[-1] if said else "",),
-        data=lambda said: {"kernel": list(said)},
+        row=lambda said: (said.kernel[-1] if said.kernel else "",),
+        data=_logs_data,
         text=_log_text,
     )
     fleet.over(session, asked, work)
+
+
+def _logs_data(said: Logs) -> dict[str, Any]:
+    ran = said.last_run
+    if ran is None:
+        return {"kernel": said.kernel, "last_run": None}
+    texts = {name: getattr(ran, name).decode("utf-8", "replace") for name in ("stdout", "stderr")}
+    return {"kernel": said.kernel, "last_run": asdict(ran) | texts}
+
+
+def _log_lines(said: Logs) -> Iterator[str]:
+    yield from said.kernel or ()
+    if (ran := said.last_run) is not None:
+        ended = "stopped at its deadline" if ran.timed_out else f"exit status {ran.exit_status}"
+        yield f"last run: {shlex.join(ran.argv)}, {ran.ended}, {ended}"
+        for name, data in (("stdout", ran.stdout), ("stderr", ran.stderr)):
+            yield from (f"{name}: {line}" for line in data.decode("utf-8", "replace").splitlines())
+
+
+def _echo_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 @click.command("lock")
@@ -137,11 +158,11 @@ def _lock_data(shown: LockShown) -> dict[str, Any]:
     return {"held": shown.holder is not None and not shown.broken, **asdict(shown)}
 
 
-def _log_text(result: FleetResult[Any]) -> None:
+def _log_text(result: FleetResult[Logs]) -> None:
     width = max((len(outcome.board) for outcome in result.outcomes), default=0)
     for outcome in result.outcomes:
-        for line in outcome.value or ():
-            click.echo(f"{outcome.board:{width}} | {line}")
+        if outcome.value is not None:
+            _echo_lines(f"{outcome.board:{width}} | {line}" for line in _log_lines(outcome.value))
 
 
 def _work(session: Session, command: Command) -> fleet.Work[CommandRun]:

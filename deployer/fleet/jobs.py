@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from deployer.board.base import BoardFacts, Completed, Link
+from deployer.board.base import BoardFacts, Link
 from deployer.board.config import BoardConfig
+from deployer.board.hostkeys import state_dir
 from deployer.board.ssh import SshBoard
-from deployer.errors import ProgramFailed, TransferError
+from deployer.errors import MissingArtifact, ProgramFailed, TransferError
 from deployer.events import Emit, Logged
 from deployer.release import lock
 from deployer.release.lock import Holder
-from deployer.running import guard
+from deployer.running import guard, last_run
+from deployer.running.last_run import LastRun
 
 KEPT_BYTES = 1 << 20
 """How much of each stream of a command is kept for a board, when it is to be kept at all."""
@@ -167,17 +170,37 @@ def lock_of(config: BoardConfig, emit: Emit, *, take_away: bool = False) -> Lock
     )
 
 
-def kernel_log(config: BoardConfig, emit: Emit, *, lines: int) -> Sequence[str]:
-    """The last lines of the board's kernel log. Raises ProgramFailed where the board does not show it."""
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """The kernel's newest lines (None: not asked for), and the board program's last run, if one is kept here."""
+
+    kernel: tuple[str, ...] | None
+    last_run: LastRun | None
+
+
+def logs(config: BoardConfig, emit: Emit, *, lines: int | None) -> Logs:
+    """What there is to read about a board; with `lines` None the board itself is not asked.
+
+    Raises MissingArtifact where nothing is kept then, ProgramFailed where the board does not show its log.
+    """
+    if lines is None:
+        return Logs(kernel=None, last_run=last_run.load(state_dir(), config.address))
+    kept: LastRun | None = None
+    with contextlib.suppress(MissingArtifact):
+        kept = last_run.load(state_dir(), config.address)
+    return Logs(kernel=_kernel_log(config, emit, lines), last_run=kept)
+
+
+def _kernel_log(config: BoardConfig, emit: Emit, lines: int) -> tuple[str, ...]:
     with SshBoard(config, emit=emit) as board:
-        done: Completed = board.run(["dmesg"], timeout_s=_ASK_TIMEOUT_S)
+        done = board.run(["dmesg"], timeout_s=_ASK_TIMEOUT_S)
     if done.exit_status != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ProgramFailed(
             f"{config.name}: dmesg gave nothing: {said[-1] if said else f'exit status {done.exit_status}'}",
             hint="its BusyBox may lack the applet, or only root may read the kernel's log",
         )
-    return done.stdout.decode("utf-8", "replace").splitlines()[-lines:]
+    return tuple(done.stdout.decode("utf-8", "replace").splitlines()[-lines:])
 
 
 def _kept(data: bytes) -> bytes:

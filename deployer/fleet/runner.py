@@ -10,6 +10,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -28,6 +29,10 @@ _GRACE_S = 15.0
 """After Ctrl-C: how long the boards may take to stop what runs there (a gentle stop takes three seconds)."""
 
 _TICK_S = 0.2
+_MOST_UNHEARD = 2000
+"""Events that may wait to be heard: a board that prints faster than a terminal scrolls is held up, not kept."""
+
+_PAUSE_S = 0.01
 _ADVANCE_S = 0.1
 """A bar need not move more often; with many boards telling each chunk would cost more than sending it."""
 
@@ -179,13 +184,18 @@ class _Run(Generic[T]):
             finally:
                 self._said.put((board, _Ended()))
 
+    def _say(self, board: BoardConfig, event: Event) -> None:
+        while self._said.qsize() > _MOST_UNHEARD:
+            time.sleep(_PAUSE_S)
+        self._said.put((board, event))
+
     def _attempt(self, board: BoardConfig) -> Outcome[T]:
         started = time.monotonic()
         value: T | None = None
         trouble: Trouble | None = None
         state = State.DONE
         try:
-            value = self._job(board, _throttled(lambda event: self._said.put((board, event))))
+            value = self._job(board, _throttled(partial(self._say, board)))
             if self._judge is not None:
                 self._judge(value)
         except KeyboardInterrupt:

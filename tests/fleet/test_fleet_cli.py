@@ -200,6 +200,22 @@ def test_the_kernels_log_of_one_board_and_of_many(boards: list[Place], capsys: C
     assert "b02 | first" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("boards")
+def test_what_the_program_last_printed_is_kept_for_when_the_board_is_gone(capsys: Captured) -> None:
+    """The streams of the last run with its words and status, read without a connection; none kept is said."""
+    assert 2 == cli.execute(["board", "logs", "b02", "--program"])
+    assert "no run on root@" in capsys.readouterr().err
+    assert 0 == cli.execute(["run", CLIPS[0], "--board", "b02", "-q"])
+    capsys.readouterr()
+
+    assert 0 == cli.execute(["board", "logs", "b02", "--program", "--json"])
+    said = _json(capsys)
+    assert (None, 0, "") == (said["kernel"], said["last_run"]["exit_status"], said["last_run"]["stderr"])
+    assert "class id: 32" in said["last_run"]["stdout"]
+    assert 0 == cli.execute(["board", "logs", "b02", "-q"])
+    assert "stdout: class id: 32" in capsys.readouterr().out
+
+
 def test_a_board_is_asked_before_it_is_added(boards: list[Place], capsys: Captured, tmp_path: Path) -> None:
     """What answers is written down with its settings; where nobody answers nothing is."""
     config = boards[0].config

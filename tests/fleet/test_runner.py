@@ -146,6 +146,27 @@ def test_events_come_in_the_callers_thread_with_their_board() -> None:
         assert 2 <= kinds.count("Advanced") < 50  # the first and the last, not a thousand
 
 
+def test_a_board_that_says_too_much_is_held_up() -> None:
+    """Memory stays flat beside a slow terminal: what was not drawn yet is bounded, and nothing is lost."""
+    said = heard = most = 0
+
+    def job(config: BoardConfig, emit: Emit) -> None:
+        nonlocal said
+        for _ in range(20_000):
+            emit(Finished(step="s"))
+            said += 1
+
+    def sink(board: str, event: object) -> None:
+        nonlocal heard, most
+        if isinstance(event, Finished):
+            heard += 1
+            most = max(most, said - heard)
+
+    assert 0 == run_fleet(_boards(1), job, emit=sink).exit_code
+    assert 20_000 == heard
+    assert most < 2100
+
+
 def _interrupted(job: Callable[[BoardConfig, Emit], str], at: threading.Event) -> FleetResult[str]:
     def press() -> None:
         at.wait(10)
