@@ -125,6 +125,8 @@ class _Attempt:
             self._allowed = frozenset(e.allowed_types)
             return False
         except AuthenticationException:
+            if not self._transport.is_active():
+                raise  # the server has hung up: what else there is to try will not be heard
             return False
         if self._transport.is_authenticated():
             return True
