@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from deployer.errors import BoardUnreachable
+from deployer.errors import BoardBusy, BoardUnreachable
 from deployer.push import push
 from tests.boards.conftest import MakeFile
 from tests.boards.rig import RIGS, Rig, content, on_rigs, wait_until
@@ -89,6 +89,19 @@ def test_a_killed_operator_leaves_no_lock_in_the_way(rig: Rig, at: float, tmp_pa
 
     assert (killed.exit_code, rig.place.content()) == (-9, old)
     rig.pushed(files)
+
+
+def test_a_second_operator_is_told_who_is_at_work(rig: Rig, tmp_path: Path) -> None:
+    """While one push is under way another is refused with its owner and process, and neither spoils the other."""
+    files = rig.release(tmp_path / "new")
+    job = rig.held_push(files, 0.4)
+    refused = rig.client.push(rig.place.config, rig.release(tmp_path / "other"))
+    rig.wire.stalled = False
+    outcome = job.wait()
+
+    assert (refused.kind, refused.exit_code) == ("BoardBusy", BoardBusy.exit_code), refused
+    assert f"process {job.pid}" in refused.message and "--break" in refused.hint
+    assert (outcome.exit_code, rig.place.content()) == (0, content(files)), outcome
 
 
 @on_rigs(STAGES, few=[0.4])
