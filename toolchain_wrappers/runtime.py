@@ -13,15 +13,22 @@ from toolchain_wrappers.errors import ToolchainError
 STATUS_MARK = "deploy-exit-status:"
 """Some engines lose the status of the command inside, so the command's own shell says it as well."""
 
+STOP_S = 5
+"""How long a container that is stopped may take before it is killed."""
+
 _INSIDE = f"""\
 owner=$1 count=$2 mark=$(mktemp); shift 2
 touch -d "@$(($(date +%s) - 1))" "$mark"  # times of files are coarser than a fast tool
 written=("${{@:1:$count}}"); shift "$count"
-"$@"; status=$?
+set -m  # a group of its own, so that a stopped command takes all it started along
+"$@" & child=$!
+trap 'kill -TERM -- "-$child"' TERM INT
+wait "$child"; status=$?
+while kill -0 "$child" 2>/dev/null; do wait "$child"; status=$?; done
 [ -z "$owner" ] || find "${{written[@]}}" -newer "$mark" -uid 0 -exec chown -h "$owner" {{}} + 2>/dev/null
 rm -f "$mark"; echo; echo "{STATUS_MARK} $status"; exit $status
 """
-"""Runs the command, gives what it wrote to its owner on the host, and says how it ended."""
+"""Runs the command, gives what it wrote to its owner on the host, and says how it ended; also when stopped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +137,9 @@ class Container:
         ]
 
     def stop(self, name: str) -> list[list[str]]:
-        """Killed and removed; a container that is gone already is no error."""
-        return [self._engine("kill", name), self._engine("rm", "--force", name)]
+        """Asked to end, so that files get their owner; killed and removed. One that is gone already is no error."""
+        gently = self._engine("stop", "-t", str(STOP_S), name)
+        return [gently, self._engine("kill", name), self._engine("rm", "--force", name)]
 
     def probe(self) -> Probe | None:
         """Whether the engine answers and has the image: pulled from nowhere, for the vendor's is in no registry."""

@@ -141,6 +141,7 @@ def test_ctrl_c_leaves_no_container_and_no_half_artefact(tmp_path: Path) -> None
         assert running.returncode in (0, 130, -signal.SIGINT), said.decode()
         assert not [name for name in _containers() if name.startswith("deploy-")], f"seed {seed}"
         folder = Project(config.load(path)).artifacts_dir
+        assert [] == list(folder.parent.glob(".*"))
         if folder.exists():
             assert artifacts.load(folder).image.stat().st_size > 0
 

@@ -117,9 +117,10 @@ def test_a_real_container_runs_the_command_as_it_is(container: Container) -> Non
 
 @needs_podman
 def test_a_container_that_is_stopped_leaves_nothing(container: Container) -> None:
-    """Kill and remove work on a running one, and again when it is gone."""
+    """Stopped, what it wrote has its owner, and it is gone; once more when it is gone is no error."""
     name = f"deploy-{uuid.uuid4().hex}"
-    argv = container.wrap(["bash", "-c", "echo up; sleep 60"], cwd=container.mounts[1].host, name=name)
+    script = "mkdir out; touch out/half; echo up; sleep 60"
+    argv = container.wrap(["bash", "-c", script], cwd=container.mounts[1].host, name=name)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None and "up\n" == running.stdout.readline()
         for _ in range(2):
@@ -130,6 +131,7 @@ def test_a_container_that_is_stopped_leaves_nothing(container: Container) -> Non
         ["podman", "ps", "--all", "--format", "json"], capture_output=True, text=True, check=True, timeout=60
     )
 
+    assert 1234 == (container.mounts[1].host / "out" / "half").stat().st_uid
     assert name not in {each["Names"][0] for each in json.loads(listed.stdout or "[]")}
 
 
