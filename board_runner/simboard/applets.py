@@ -7,7 +7,8 @@ from pathlib import Path
 DF = r"""#!/bin/sh
 # Use of the board's own files against its declared flash, as BusyBox prints it (1K-blocks).
 r=$SGS_ROOT
-used=$(du -sk --exclude=.simboard --exclude="$r/proc" --exclude="$r/sys" "$r" 2>/dev/null | { read -r kib rest; echo "$kib"; })
+used=$(du -sk --exclude=.simboard --exclude="$r/proc" --exclude="$r/sys" "$r" 2>/dev/null |
+    { read -r kib rest; echo "$kib"; })
 free=$((SGS_FLASH_KIB - used)); [ "$free" -ge 0 ] || free=0
 shown=0
 printf '%-20s %9s %9s %9s %s %s\n' Filesystem 1K-blocks Used Available Use% 'Mounted on'
