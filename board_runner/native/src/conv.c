@@ -113,33 +113,43 @@ static void set_offsets(const struct conv *conv, int32_t *offset)
         }
 }
 
-/* Weight of lane `lane` in step `at` of a channel, 0 where there is none. */
-static int weight_at(const struct conv *conv, const struct sgs_tensor *weight, int64_t row, int64_t at, int lane)
+static void put_weight(const struct conv *conv, void *packed, int64_t at, const struct sgs_tensor *weight, int64_t from)
 {
-    int64_t bases = conv->steps / conv->slots;
-    int64_t channel = conv->by_taps ? 0 : at / bases * conv->lanes + lane;
-    int64_t tap = conv->by_taps ? at * conv->lanes + lane : at % bases;
-    if (channel >= conv->depth || tap >= conv->taps)
-        return 0;
-    int64_t place = (row * conv->depth + channel) * conv->taps + tap;
-    return conv->narrow ? ((const int8_t *)weight->data)[place] : ((const int16_t *)weight->data)[place];
+    if (conv->quads)
+        ((int8_t *)packed)[at] = ((const int8_t *)weight->data)[from];
+    else if (conv->narrow)
+        ((int16_t *)packed)[at] = ((const int8_t *)weight->data)[from];
+    else
+        ((int16_t *)packed)[at] = ((const int16_t *)weight->data)[from];
 }
 
+/* One channel: step after step, `apart` elements from one to the next. Lanes that are not there stay 0. */
+static void pack_row(const struct conv *conv, const struct sgs_tensor *weight, int64_t row, void *packed, int64_t at,
+                     int64_t apart)
+{
+    int64_t from = row * conv->depth * conv->taps;
+    if (conv->by_taps) {
+        for (int64_t tap = 0; tap < conv->taps; tap += conv->lanes, at += apart)
+            for (int lane = 0; lane < conv->lanes && tap + lane < conv->taps; lane++)
+                put_weight(conv, packed, at + lane, weight, from + tap + lane);
+        return;
+    }
+    for (int64_t slot = 0; slot < conv->depth; slot += conv->lanes)
+        for (int64_t tap = 0; tap < conv->taps; tap++, at += apart)
+            for (int lane = 0; lane < conv->lanes && slot + lane < conv->depth; lane++)
+                put_weight(conv, packed, at + lane, weight, from + (slot + lane) * conv->taps + tap);
+}
+
+/* Tile after tile: the steps of it, and in each its rows. `packed` is zero. */
 static void pack(const struct conv *conv, const struct sgs_tensor *weight, void *packed)
 {
-    int64_t tile = conv->single ? 1 : SGS_TILE_ROWS;
+    int64_t tile = conv->single ? 1 : SGS_TILE_ROWS, apart = tile * conv->lanes;
     for (int64_t g = 0; g < conv->group; g++)
-        for (int64_t row = 0; row < conv->packed_rows; row++)
-            for (int64_t at = 0; at < conv->steps; at++)
-                for (int lane = 0; lane < conv->lanes; lane++) {
-                    int64_t first = g * conv->packed_rows + row / tile * tile;
-                    int64_t to = ((first * conv->steps + at * tile + row % tile) * conv->lanes) + lane;
-                    int w = row < conv->rows ? weight_at(conv, weight, g * conv->rows + row, at, lane) : 0;
-                    if (conv->quads)
-                        ((int8_t *)packed)[to] = (int8_t)w;
-                    else
-                        ((int16_t *)packed)[to] = (int16_t)w;
-                }
+        for (int64_t row = 0; row < conv->rows; row++) {
+            int64_t place = g * conv->packed_rows + row, within = row % tile;
+            pack_row(conv, weight, g * conv->rows + row, packed,
+                     (place - within) * conv->steps * conv->lanes + within * conv->lanes, apart);
+        }
 }
 
 /* Steps whose sums fit 32 bits: all, where 128 * sum(abs(w)) does; else 256 products of 2^15 by 2^7. */
@@ -170,7 +180,7 @@ static void prepare(const struct sgs_setup *setup, void *state)
     conv->weight = packed;
     conv->chunk = steps_at_once(conv, weight);
     set_offsets(conv, offset);
-    if (conv->steps)
+    if (conv->steps && conv->rows)
         pack(conv, weight, packed);
 }
 

@@ -1,5 +1,6 @@
 /* Files mapped into memory, and the files that `-i` names. */
 #define _POSIX_C_SOURCE 200809L
+#define _FILE_OFFSET_BITS 64 /* on 32-bit machines stat refuses large inode numbers otherwise */
 #include "files.h"
 
 #include <dirent.h>

@@ -23,12 +23,11 @@
         for (int t = 0; t < tile->steps; t++, a += tile->a_step) {                                              \
             int16x8x2_t x = vld2q_s16((const int16_t *)(const void *)(b + tile->offset[t]));                    \
             for (int r = 0; r < ROWS; r++) {                                                                    \
-                int16_t w[2];                                                                                   \
-                memcpy(w, a + r * tile->a_row, sizeof w);                                                       \
-                sum[r][0] = vmlal_n_s16(sum[r][0], vget_low_s16(x.val[0]), w[0]);                               \
-                sum[r][0] = vmlal_n_s16(sum[r][0], vget_low_s16(x.val[1]), w[1]);                               \
-                sum[r][1] = vmlal_n_s16(sum[r][1], vget_high_s16(x.val[0]), w[0]);                              \
-                sum[r][1] = vmlal_n_s16(sum[r][1], vget_high_s16(x.val[1]), w[1]);                              \
+                int16x4_t w = vreinterpret_s16_s32(vld1_dup_s32((const void *)(a + r * tile->a_row)));          \
+                sum[r][0] = vmlal_lane_s16(sum[r][0], vget_low_s16(x.val[0]), w, 0);                            \
+                sum[r][0] = vmlal_lane_s16(sum[r][0], vget_low_s16(x.val[1]), w, 1);                            \
+                sum[r][1] = vmlal_lane_s16(sum[r][1], vget_high_s16(x.val[0]), w, 0);                           \
+                sum[r][1] = vmlal_lane_s16(sum[r][1], vget_high_s16(x.val[1]), w, 1);                           \
             }                                                                                                   \
         }                                                                                                       \
         for (int r = 0; r < ROWS; r++) {                                                                        \
@@ -38,20 +37,55 @@
         }                                                                                                       \
     }
 
-#ifdef __aarch64__
-enum { ROWS_AT_ONCE = 8 };
-PART(some_rows, 8)
-#else
-enum { ROWS_AT_ONCE = 4 }; /* sixteen registers */
-PART(some_rows, 4)
-#endif
+PART(four_rows, 4) /* 32-bit processors have sixteen registers */
 PART(one_row, 1)
+
+#ifdef __aarch64__
+/* Row K by pair LANE of a register of weights. */
+#define ONE_ROW(K, W, LANE)                                                                                    \
+    sum[K][0] = vmlal_laneq_s16(sum[K][0], vget_low_s16(x.val[0]), W, 2 * (LANE));                              \
+    sum[K][0] = vmlal_laneq_s16(sum[K][0], vget_low_s16(x.val[1]), W, 2 * (LANE) + 1);                          \
+    sum[K][1] = vmlal_high_laneq_s16(sum[K][1], x.val[0], W, 2 * (LANE));                                       \
+    sum[K][1] = vmlal_high_laneq_s16(sum[K][1], x.val[1], W, 2 * (LANE) + 1);
+
+/* Eight rows whose pairs lie side by side, as conv.c packs them: two registers hold all weights of a step. */
+static void packed_rows(const struct sgs_tile *tile, int column)
+{
+    int32x4_t sum[8][2];
+    const char *a = tile->a, *b = (const char *)tile->b + 4 * column;
+    for (int r = 0; r < 8; r++)
+        sum[r][0] = sum[r][1] = vdupq_n_s32(0);
+    for (int t = 0; t < tile->steps; t++, a += tile->a_step) {
+        int16x8x2_t x = vld2q_s16((const int16_t *)(const void *)(b + tile->offset[t]));
+        int16x8_t upper = vld1q_s16((const int16_t *)(const void *)a);
+        int16x8_t lower = vld1q_s16((const int16_t *)(const void *)(a + 16));
+        ONE_ROW(0, upper, 0)
+        ONE_ROW(1, upper, 1)
+        ONE_ROW(2, upper, 2)
+        ONE_ROW(3, upper, 3)
+        ONE_ROW(4, lower, 0)
+        ONE_ROW(5, lower, 1)
+        ONE_ROW(6, lower, 2)
+        ONE_ROW(7, lower, 3)
+    }
+    for (int r = 0; r < 8; r++) {
+        vst1q_s32(tile->sum + r * SGS_TILE_COLUMNS + column, sum[r][0]);
+        vst1q_s32(tile->sum + r * SGS_TILE_COLUMNS + column + 4, sum[r][1]);
+    }
+}
+#endif
 
 SGS_KERNEL pairs_tile(const struct sgs_tile *tile)
 {
-    for (int row = 0; row < SGS_TILE_ROWS; row += ROWS_AT_ONCE)
+#ifdef __aarch64__
+    for (int column = 0; column < SGS_TILE_COLUMNS && tile->a_row == 4; column += 8)
+        packed_rows(tile, column);
+    if (tile->a_row == 4)
+        return;
+#endif
+    for (int row = 0; row < SGS_TILE_ROWS; row += 4)
         for (int column = 0; column < SGS_TILE_COLUMNS; column += 8)
-            some_rows(tile, row, column);
+            four_rows(tile, row, column);
 }
 
 SGS_KERNEL pairs_row(const struct sgs_tile *tile)
