@@ -79,7 +79,7 @@ class ParamikoConnection:
                 try:
                     channel = self.open_channel()
                     channel.settimeout(SFTP_TIMEOUT_S)  # some servers accept and then say nothing
-                    channel.invoke_subsystem("sftp")
+                    _request(channel, "subsystem", b"sftp")
                     self._sftp = paramiko.SFTPClient(channel)
                 except (SSHException, OSError, EOFError, paramiko.SFTPError) as e:
                     self.check_alive(e)
@@ -153,7 +153,7 @@ class ParamikoProcess:
         for buffer in (channel.in_buffer, channel.in_stderr_buffer):
             buffer.set_event(self._wake)
         self._sent = False  # untouched, the window is what the server gives
-        _request_exec(channel, command)
+        _request(channel, "exec", command)
 
     def read(self, limit_s: float, sink: Sink) -> bool:
         """Hand over what has come, waiting at most `limit_s` for something; whether anything came."""
@@ -244,17 +244,17 @@ class _Wake(threading.Event):
         super().clear()
 
 
-def _request_exec(channel: paramiko.Channel, command: bytes) -> None:
-    """Ask for `command` without waiting for the yes: input follows at once, a no closes the channel.
+def _request(channel: paramiko.Channel, kind: str, what: bytes) -> None:
+    """Ask for a command or subsystem without waiting for the yes: input follows at once, a no closes the channel.
 
-    `Channel.exec_command` would wait a round trip, and for ever if the answer is lost.
+    paramiko's own calls would wait a round trip, and for ever if no answer comes.
     """
     message = paramiko.Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)
-    message.add_string("exec")
+    message.add_string(kind)
     message.add_boolean(True)
-    message.add_string(command)
+    message.add_string(what)
     inner: Any = channel
     inner._event_pending()
     inner.transport._send_user_message(message)

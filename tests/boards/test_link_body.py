@@ -9,14 +9,17 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployer.board.channel import KEPT_BYTES
+from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable
 from tests.boards.conftest import Boards
 from tests.boards.servers import Place
+from tests.boards.servers.scripted import served
 
 CLIENTS = ("paramiko", "openssh")
 SERVERS = ("sshd", "dropbear")
@@ -237,3 +240,30 @@ def _holders(place: Place) -> list[list[str]]:
 
 def _control(words: list[str]) -> Path:
     return Path(words[words.index("-S") + 1])
+
+
+def test_a_board_whose_sftp_never_answers_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that says yes to SFTP and then nothing is given up in time; commands go on."""
+    from deployer.board import paramiko_link
+
+    asyncssh = pytest.importorskip("asyncssh")
+
+    class Mute(asyncssh.SSHServerSession):  # type: ignore[misc, name-defined]
+        def connection_made(self, channel: Any) -> None:
+            self.channel = channel
+
+        def subsystem_requested(self, subsystem: str) -> bool:
+            return True
+
+        def exec_requested(self, command: str) -> bool:
+            token = command.split('"')[1].split(" ", 1)[0]
+            self.channel.write_stderr(f"{token} 1\n".encode())
+            self.channel.write(b"ran\n")
+            self.channel.exit(0)
+            return True
+
+    monkeypatch.setattr(paramiko_link, "SFTP_TIMEOUT_S", 0.3)
+    with served(Mute) as port, SshBoard(BoardConfig(name="b", host="127.0.0.1", port=port)) as board:
+        started = time.monotonic()
+        assert board.sftp() is None and time.monotonic() - started < 5
+        assert board.run(["anything"], timeout_s=10).stdout == b"ran\n"

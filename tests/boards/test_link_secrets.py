@@ -20,6 +20,7 @@ from deployer.errors import BoardUnreachable, LoginRefused
 from deployer.events import Event
 from tests.boards.conftest import Boards
 from tests.boards.servers import PASSWORD, PASSWORD_VARIABLE
+from tests.boards.servers.scripted import served
 
 CLIENTS = ("paramiko", "openssh")
 
@@ -108,7 +109,6 @@ def test_no_traceback_tells_the_password(
 def test_a_server_that_hangs_up_at_the_password_learns_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """paramiko's own frames, which hold the password, are not kept with the error."""
     asyncssh = pytest.importorskip("asyncssh")
-    import asyncio
 
     class HangsUp(asyncssh.SSHServer):  # type: ignore[misc, name-defined]
         def connection_made(self, connection: object) -> None:
@@ -122,22 +122,10 @@ def test_a_server_that_hangs_up_at_the_password_learns_it_alone(monkeypatch: pyt
             return False
 
     monkeypatch.setenv(PASSWORD_VARIABLE, "wrong-and-hidden")
-    loop = asyncio.new_event_loop()
-    keys = [asyncssh.generate_private_key("ssh-ed25519")]
-    server = loop.run_until_complete(asyncssh.create_server(HangsUp, "127.0.0.1", 0, server_host_keys=keys))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        port = server.sockets[0].getsockname()[1]
+    with served(server=HangsUp) as port:
         config = BoardConfig(name="b", host="127.0.0.1", port=port, password_env=PASSWORD_VARIABLE)
         with pytest.raises(LoginRefused, match="ended the log-in") as caught:
             SshBoard(config).connect()
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(asyncio.sleep(0.05))
-        loop.close()
 
     assert "wrong-and-hidden" not in _with_locals(caught.value)
 
