@@ -38,6 +38,7 @@ from deployer.board.ssh import SshBoard
 from tests.boards.servers import free_port
 
 Boards = Callable[[BoardArch], EmulatedBoard]
+COMPILERS: dict[BoardArch, str] = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,7 @@ def emulated_boards(packages: None) -> Iterator[Boards]:
             if reason := lacking(arch):
                 pytest.skip(reason)
             if arch not in running:
-                config = EmulatedBoardConfig(arch=arch, flash_kib=8192, memory_mib=256)
+                config = EmulatedBoardConfig(arch=arch, flash_kib=16_384, memory_mib=256)
                 running[arch] = stack.enter_context(EmulatedBoard(config)).start()
             return running[arch]
 

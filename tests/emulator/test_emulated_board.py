@@ -75,7 +75,7 @@ def test_the_flash_fills_up(emulated: EmulatedBoard, tmp_path: Path) -> None:
     """A file larger than /customer does not fit, and the room is there again afterwards."""
     with reach(emulated) as board:
         before = board.facts(CUSTOMER).free_kib
-        fill = 'dd if=/dev/zero of="$1" bs=1M count=9; echo $?; rm "$1"; sync'
+        fill = 'dd if=/dev/zero of="$1" bs=1M count=17; echo $?; rm "$1"; sync'
         done = board.script(fill, "/customer/big", timeout_s=60)
         after = board.facts(CUSTOMER).free_kib
     assert done.stdout == b"1\n"

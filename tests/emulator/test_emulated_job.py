@@ -15,10 +15,9 @@ from board_runner import dla_simulator, native
 from board_runner.emulator.board import EmulatedBoard
 from board_runner.emulator.machine import MACHINES, BoardArch
 from deployer.logs import parser
-from tests.emulator.conftest import Boards, Job, reach, upload
+from tests.emulator.conftest import COMPILERS, Boards, Job, reach, upload
 from toolchain_wrappers.sigmastar import dumps
 
-COMPILERS = {"aarch64": "aarch64-linux-gnu-gcc", "arm": "arm-linux-gnueabihf-gcc"}
 FOLDER = PurePosixPath("/customer")
 LEVELS = "/tmp/levels"
 RUN_LIMIT_S = 200.0
