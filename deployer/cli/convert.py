@@ -68,7 +68,8 @@ def _plan(project: Project, direct: Direct | None, *, simulate: bool) -> list[st
 
     job = project.convert_job(direct)
     name = "deploy-dry-run"
-    scripts = [job.tools.convert(job.cfg_path, simulate=mode) for mode in (False, True)[: 1 + simulate]]
+    cfgs = [(job.cfg_path, False), (job.one_cfg_path, True)][: 1 + simulate]
+    scripts = [job.tools.convert(cfg, simulate=mode) for cfg, mode in cfgs]
     argvs = scripts if direct is None else [["(convert.sh is left out: ConvertTool, calibrator, compiler)"]]
     wrapped = [job.tools.runtime.wrap(argv, cwd=job.tree.models_dir, name=name) for argv in argvs]
     return [f"cd {shlex.quote(str(job.tree.models_dir))}", *(shlex.join(argv) for argv in wrapped)]

@@ -29,7 +29,17 @@ class LaidOut:
 
 
 def lay_out(job: ConvertJob, cfg: Cfg, cfg_path: Path) -> LaidOut:
-    """ONNX, `cfg`, ini, data and script where the tools look; what an earlier run left there goes."""
+    """ONNX, `cfg`, ini, data and script where the tools look; what an earlier run left there goes.
+
+    Raises ToolchainError for a tree that cannot be written, InputError for a wav.
+    """
+    try:
+        return _lay_out(job, cfg, cfg_path)
+    except OSError as e:
+        raise _unwritable(job.tree.models_dir, e) from e
+
+
+def _lay_out(job: ConvertJob, cfg: Cfg, cfg_path: Path) -> LaidOut:
     algorithm = job.tree.algorithm_dir
     onnx = algorithm / job.tools.profile.folders.onnx
     onnx.mkdir(exist_ok=True)
@@ -57,7 +67,11 @@ def alone_in(models_dir: Path) -> Iterator[None]:
 
     Raises ToolchainError when one does. A killed one leaves no lock behind.
     """
-    with (models_dir / LOCK).open("w") as lock:
+    try:
+        lock = (models_dir / LOCK).open("w")
+    except OSError as e:
+        raise _unwritable(models_dir, e) from e
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as e:
@@ -66,3 +80,10 @@ def alone_in(models_dir: Path) -> Iterator[None]:
                 hint="wait for it, or give each a copy of the tree",
             ) from e
         yield
+
+
+def _unwritable(models_dir: Path, error: OSError) -> ToolchainError:
+    return ToolchainError(
+        f"{error.filename or models_dir}: cannot be written: {error.strerror}",
+        hint=f"{models_dir} must be yours to write in: change its owner, or copy it",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def concerns(tools: Tools, *, chip: str, store: Path) -> Iterator[Concern]:
             cure="toolchain: models_dir is the OpenDLAModel folder, tools_dir the SGS_IPU_Toolchain folder",
         )
         return  # of half a tree nothing more can be said
+    yield from _writable(tools)
     yield from _disk(tools, store)
     yield from _cpu(tools)
     yield from _paths(tools)
@@ -52,6 +54,18 @@ def cpu_flags(cpuinfo: Path = CPUINFO) -> set[str]:
     lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     said = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
     return set(next(said, "").split())
+
+
+def _writable(tools: Tools) -> Iterator[Concern]:
+    models = tools.tree.models_dir
+    for folder in (models, models / "config", tools.tree.algorithm_dir):
+        if not os.access(folder, os.W_OK):
+            yield Concern(
+                name="write",
+                fault=f"{folder} cannot be written, where model, cfg and data are laid out",
+                cure="change its owner (`chown -R`), or copy the tree",
+            )
+            return
 
 
 def _disk(tools: Tools, store: Path) -> Iterator[Concern]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,29 @@ def test_what_no_run_can_succeed_with_is_refused_before_anything_is_written(
         convert.convert(job, force=False, emit=ignore)
     assert cure in caught.value.hint
     assert before == jobs.written(job)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_tree_of_somebody_elses_is_refused(tmp_path: Path) -> None:
+    """Before the first file is written."""
+    job = jobs.make(tmp_path)
+    job.tree.algorithm_dir.chmod(0o555)
+    try:
+        found = list(preflight.concerns(job.tools, chip=job.chip, store=job.store))
+    finally:
+        job.tree.algorithm_dir.chmod(0o755)
+
+    assert any(each.name == "write" and each.refused and "chown" in each.cure for each in found)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """No traceback of the file system's."""
+    job = jobs.make(tmp_path)
+    job.data_dir.write_text("a file where a folder should be")
+
+    with pytest.raises(ToolchainError, match="deploy_data: cannot be written") as caught:
+        convert.convert(job, force=False, emit=ignore)
+    assert "yours to write in" in caught.value.hint
 
 
 def test_a_toolchain_of_another_generation_is_refused(tmp_path: Path) -> None:
