@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import paramiko
-from paramiko.common import cMSG_SERVICE_REQUEST
+from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_SERVICE_REQUEST
 
 
 class BoardTransport(paramiko.Transport):
@@ -19,6 +20,9 @@ class BoardTransport(paramiko.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._service_requested = False
         super().__init__(*args, **kwargs)
+        # GCM first: one pass over the bytes in place of two, a third less work at both ends where it is known.
+        options = self.get_security_options()
+        options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm" not in name)
 
     def _send_message(self, data: paramiko.Message) -> None:
         if data.asbytes()[:1] == cMSG_SERVICE_REQUEST:
@@ -28,6 +32,44 @@ class BoardTransport(paramiko.Transport):
                 return
             self._service_requested = True
         super()._send_message(data)  # type: ignore[misc]
+
+    def begin_session(self) -> Opening:
+        """Ask for a session channel, without waiting for the answer as `open_session` does."""
+        inner: Any = self
+        with inner.lock:
+            window, packet = inner._sanitize_window_size(None), inner._sanitize_packet_size(None)
+            number = inner._next_channel()
+            message = paramiko.Message()
+            message.add_byte(cMSG_CHANNEL_OPEN)
+            message.add_string("session")
+            for value in (number, window, packet):
+                message.add_int(value)
+            channel: Any = paramiko.Channel(number)
+            inner._channels.put(number, channel)
+            inner.channel_events[number] = answered = threading.Event()
+            inner.channels_seen[number] = True
+            channel._set_transport(self)
+            channel._set_window(window, packet)
+        inner._send_user_message(message)
+        return Opening(self, channel, answered)
+
+
+class Opening:
+    """A session channel that has been asked for."""
+
+    def __init__(
+        self, transport: BoardTransport, channel: paramiko.Channel, answered: threading.Event
+    ) -> None:
+        self._transport = transport
+        self._channel = channel
+        self._answered = answered
+
+    def finish(self, timeout_s: float) -> paramiko.Channel | None:
+        """The channel; None where the server has refused it or closed it again, or says nothing."""
+        inner: Any = self._transport
+        self._answered.wait(timeout_s)
+        there = self._answered.is_set() and inner._channels.get(self._channel.get_id()) is not None
+        return self._channel if there and not self._channel.closed else None
 
 
 def _service_accepted() -> paramiko.Message:
