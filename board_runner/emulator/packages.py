@@ -32,16 +32,12 @@ CACHE_VARIABLE = "DEPLOY_EMULATOR_CACHE"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 _TRIES = 4
-_PAUSE_S = 5.0
 _TIMEOUT_S = 600.0
 _TRANSIENT = (
-    "sync in progress",
-    "Hash Sum mismatch",
-    "unexpected size",
-    "Temporary failure",
-    "Timeout",
-    "50",
+    *("sync in progress", "Hash Sum mismatch", "unexpected size", "Temporary failure", "timed out"),
+    *("Could not connect", "502  ", "503  ", "504  "),
 )
+_GONE = "404  Not Found"
 
 
 def silent(_: str) -> None:
@@ -60,6 +56,7 @@ class Packages:
 
     arch: DebianArch
     say: Say = silent
+    pause_s: float = 5.0  # before a mirror that is being brought up to date is asked again
 
     @property
     def folder(self) -> Path:
@@ -77,9 +74,7 @@ class Packages:
             if wanted:
                 self._update()
                 self.say(f"fetching {', '.join(wanted)} ({self.arch})")
-                debs = self.folder / "debs"
-                debs.mkdir(exist_ok=True)
-                self._apt("apt-get", "download", "-qq", *wanted, cwd=debs)
+                self._download(wanted)
         found = [self._kept(name) for name in names]
         if None in found:
             raise EmulatorError(f"apt fetched no package {names[found.index(None)]} for {self.arch}")
@@ -159,6 +154,20 @@ class Packages:
         self.say(f"fetching the list of packages ({self.arch})")
         self._apt("apt-get", "update", "-qq", "-o", "APT::Update::Error-Mode=any", cwd=state)
 
+    def _download(self, names: Sequence[str]) -> None:
+        """Fetch the files; a mirror that has newer ones by now is asked for its list anew."""
+        debs = self.folder / "debs"
+        debs.mkdir(exist_ok=True)
+        words = ["apt-get", "download", "-qq", *names]
+        try:
+            self._apt(*words, cwd=debs)
+        except EmulatorError as e:
+            if _GONE not in str(e):
+                raise
+            shutil.rmtree(self.folder / "apt" / "lists")
+            self._update()
+            self._apt(*words, cwd=debs)
+
     def _apt(self, *words: str, cwd: Path) -> str:
         """Run apt on the private state, again where a mirror is just being brought up to date."""
         if shutil.which(words[0]) is None:
@@ -177,12 +186,13 @@ class Packages:
             if ran.returncode == 0:
                 break
             if not left or not any(word in ran.stderr for word in _TRANSIENT):
-                last = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+                reasons = [line for line in ran.stderr.splitlines() if line.startswith("E:")]
+                said = reasons[0] if reasons else ran.stderr.strip() or "no reason given"
                 raise EmulatorError(
-                    f"{' '.join(words[:2])} ({self.arch}): {last}", hint="is there a network?"
+                    f"{' '.join(words[:2])} ({self.arch}): {said}", hint="is there a network?"
                 )
-            self.say("the mirror is being brought up to date; trying again")
-            time.sleep(_PAUSE_S)
+            self.say("the mirror does not give it now; trying again")
+            time.sleep(self.pause_s)
         return ran.stdout
 
     def _options(self) -> list[str]:
