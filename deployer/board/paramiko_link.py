@@ -15,12 +15,15 @@ from paramiko.ssh_exception import ChannelException, SSHException
 from deployer.board.base import Link
 from deployer.board.dial import round_trip_ms as tcp_round_trip_ms
 from deployer.board.link import Process, Sink, lost, refuses
+from deployer.board.transport import BoardTransport, Opening
 
 DYING_S = 0.2
 """A lost connection closes its channels first and itself a moment later: how long we wait to know."""
 
 OPEN_TIMEOUT_S = 15.0
 SFTP_TIMEOUT_S = 15.0
+
+_CAREFUL = "dropbear"  # see `turns`: there no channel opens while another may end
 
 _CHUNK_BYTES = 1 << 16
 _FULL_S = 5.0
@@ -33,7 +36,7 @@ class ParamikoConnection:
 
     def __init__(
         self,
-        transport: paramiko.Transport,
+        transport: BoardTransport,
         address: str,
         *,
         sock: socket.socket | None = None,
@@ -43,7 +46,9 @@ class ParamikoConnection:
         self.address = address
         self._sock = sock
         self._below = below
-        self._lock = threading.Lock()
+        self._lock, self._sftp_lock = threading.Lock(), threading.Lock()
+        self._spare: Opening | None = None
+        self._keeps_spare = _CAREFUL not in self.server
         self._sftp: paramiko.SFTPClient | None = None
         self._sftp_missing = False
         self.window_bytes: int | None = None
@@ -63,6 +68,13 @@ class ParamikoConnection:
 
     def open_channel(self) -> paramiko.Channel:
         """A new session channel. A server that has its most of them (`MaxSessions`) is given time to end some."""
+        with self._lock:
+            spare, self._spare = self._spare, None
+        if spare is not None:
+            channel = spare.finish(OPEN_TIMEOUT_S)
+            if channel is not None:
+                return channel
+            self._keeps_spare = False  # the server allows no more channels than it has commands
         deadline = time.monotonic() + _FULL_S
         while True:
             try:
@@ -72,9 +84,16 @@ class ParamikoConnection:
                     raise
                 time.sleep(_TURNED_AWAY_S)
 
+    def open_next(self) -> None:
+        """Ask for the next command's channel while this one runs: that saves it a round trip."""
+        with self._lock:
+            if self._keeps_spare and self._spare is None:
+                with contextlib.suppress(SSHException, OSError, EOFError):
+                    self._spare = self.transport.begin_session()
+
     def sftp(self) -> paramiko.SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
-        with self._lock:
+        with self._sftp_lock:
             if self._sftp is None and not self._sftp_missing:
                 try:
                     channel = self.open_channel()
@@ -154,6 +173,7 @@ class ParamikoProcess:
             buffer.set_event(self._wake)
         self._sent = False  # untouched, the window is what the server gives
         _request(channel, "exec", command)
+        connection.open_next()
 
     def read(self, limit_s: float, sink: Sink) -> bool:
         """Hand over what has come, waiting at most `limit_s` for something; whether anything came."""

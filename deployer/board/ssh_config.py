@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import importlib
 import io
 import re
 from dataclasses import dataclass, replace
@@ -111,11 +113,11 @@ def _lookup(config: BoardConfig) -> dict[str, Any]:
     # the first value counts in this format: the board's own go before all others
     own = [f"Port {config.port}"] * ("port" in given) + [f"User {config.user}"] * ("user" in given)
     text = "\n".join(["Host *", *own, text]) if own else text
-    import invoke
     import paramiko.config
     from paramiko.ssh_exception import ConfigParseError
 
-    paramiko.config.__dict__["invoke"] = invoke  # what `Match exec` needs, where it was loaded without
+    with contextlib.suppress(ImportError):  # what `Match exec` needs, where it was loaded without
+        paramiko.config.__dict__["invoke"] = importlib.import_module("invoke")
     try:
         parsed = paramiko.config.SSHConfig.from_file(io.StringIO(text))
         return dict(parsed.lookup(config.host))
