@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import socket
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from board_runner.emulator.errors import EmulatorError
 from board_runner.emulator.flash import make_flash
@@ -20,6 +17,7 @@ from board_runner.emulator.kernel import METAPACKAGES, Kernel, kernel
 from board_runner.emulator.keys import kept_host_key
 from board_runner.emulator.machine import MACHINES, BoardArch, Files, boot, describe, qemu
 from board_runner.emulator.packages import Packages, Say, silent
+from board_runner.emulator.process import PortTaken, Qemu
 from board_runner.emulator.roots import ROOT_PACKAGES, SFTP_PACKAGE, Login, Root, build_root
 
 USER = "root"
@@ -27,7 +25,6 @@ HOST = "127.0.0.1"
 
 _POLL_S = 0.05
 _PORT_TRIES = 3
-_PORT_TAKEN = "Could not set up host forwarding rule"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +74,7 @@ class EmulatedBoard:
         self._files: Files | None = None
         self._kernel: Kernel | None = None
         self._root: Root | None = None
-        self._qemu: subprocess.Popen[str] | None = None
+        self._qemu: Qemu | None = None
 
     @property
     def address(self) -> str:
@@ -104,7 +101,7 @@ class EmulatedBoard:
     @property
     def pid(self) -> int | None:
         """QEMU's process, while the power is on."""
-        return None if self._qemu is None or self._qemu.poll() is not None else self._qemu.pid
+        return None if self._qemu is None else self._qemu.pid
 
     def build(self) -> Self:
         """Fetch what is missing; make root, disk and device tree. `start()` does it too. Raises EmulatorError."""
@@ -137,16 +134,15 @@ class EmulatedBoard:
             raise EmulatorError(f"board {self.address} is running already")
         self.build()
         began = time.monotonic()
+        settled = self.port != 0  # asked for, or ours from the start before
         for left in reversed(range(_PORT_TRIES)):
-            if self.config.port == 0 and self.port == 0:
-                self.port = _free_port()
+            self.port = self.port if settled else _free_port()
             try:
                 self._power_on(began)
                 break
-            except _PortTaken as e:
-                if self.config.port or not left:
+            except PortTaken as e:  # of free ones, somebody was faster
+                if settled or not left:
                     raise EmulatorError(f"port {self.port} of {HOST} is taken", hint="choose another") from e
-                self.port = 0  # somebody was faster
         self.boot_s = time.monotonic() - began
         return self
 
@@ -154,11 +150,6 @@ class EmulatedBoard:
         """Take the power away at once: what the board had not written is lost. Harmless when it is off."""
         if self._qemu is not None:
             self._qemu.kill()
-            self._qemu.wait()
-            for pipe in (self._qemu.stdin, self._qemu.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
             self._qemu = None
 
     def restart(self) -> Self:
@@ -175,7 +166,9 @@ class EmulatedBoard:
 
     def cable(self, *, plugged: bool) -> None:
         """Pull or plug the network cable. Raises EmulatorError when the power is off."""
-        self._qmp("set_link", name="net0", up=plugged)
+        if self._qemu is None:
+            raise EmulatorError(f"board {self.address} is off", hint="start it first")
+        self._qemu.command("set_link", name="net0", up=plugged)
 
     def __enter__(self) -> Self:
         return self
@@ -215,18 +208,14 @@ class EmulatedBoard:
             port=self.port,
         )
         printed = files.console.stat().st_size if files.console.exists() else 0
-        with files.complaints.open("wb") as complaints:
-            self._qemu = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
-            )
+        self._qemu = Qemu(argv, files.complaints)
         try:
-            self._qmp("qmp_capabilities")
-            self._wait_for_server(printed, began)
+            self._wait_for_server(self._qemu, printed, began)
         except BaseException:
             self.power_cut()
             raise
 
-    def _wait_for_server(self, printed: int, began: float) -> None:
+    def _wait_for_server(self, running: Qemu, printed: int, began: float) -> None:
         files = self._built_files()
         while time.monotonic() - began < self.config.boot_limit_s:
             with files.console.open("rb") as console:
@@ -234,7 +223,7 @@ class EmulatedBoard:
                 said = console.read()
             if UP.encode() in said:
                 return
-            self._check_running()
+            running.check()
             time.sleep(_POLL_S)
         last = said.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing at all"]
         raise EmulatorError(
@@ -242,35 +231,6 @@ class EmulatedBoard:
             f"its console says last: {last[0]}",
             hint="is this machine very busy? the log says how far it came",
         )
-
-    def _check_running(self) -> None:
-        if self.pid is None:
-            said = self._built_files().complaints.read_text(errors="replace").strip()
-            if _PORT_TAKEN in said:
-                raise _PortTaken
-            raise EmulatorError(f"{self._machine.qemu} ended: {said or 'without a word'}")
-
-    def _qmp(self, command: str, **arguments: Any) -> None:
-        """Give QEMU a command and wait for its answer (QEMU Machine Protocol: a JSON object a line)."""
-        if self._qemu is None or self._qemu.stdin is None or self._qemu.stdout is None:
-            raise EmulatorError(f"board {self.address} is off", hint="start it first")
-        try:
-            self._qemu.stdin.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-            self._qemu.stdin.flush()
-        except BrokenPipeError:
-            self._qemu.wait()
-        for line in self._qemu.stdout:
-            answer = json.loads(line)
-            if "error" in answer:
-                raise EmulatorError(f"QEMU refused {command}: {answer['error'].get('desc', '')}")
-            if "return" in answer:
-                return
-        self._qemu.wait()
-        self._check_running()
-
-
-class _PortTaken(Exception):
-    """Somebody listens on the port we chose."""
 
 
 def _free_port() -> int:
