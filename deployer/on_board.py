@@ -5,7 +5,9 @@ Imported by the commands that people wait for: what only some of them need is im
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,10 +20,11 @@ from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import HookFailed, ProgramFailed
 from deployer.events import Emit, Finished, Skipped, ignore
+from deployer.hooks import Hooked
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord
-from deployer.release import keeping
+from deployer.release import keeping, lock
 from deployer.release.keeping import Collected, RolledBack, Status
 
 
@@ -75,7 +78,7 @@ def run(
     files = board_files(project, emit=emit) if files is None else files
     with SshBoard(config) as board:
         push_to(board, project, config, files, emit=emit)
-        with hooks.around(board, config, emit=emit) as hooked:
+        with working(board, "deploy run", emit=emit) as hooked:
             result = run_step.run_clip(board, project.program_on(config), name)
     return dataclasses.replace(result, hook_failure=hooked.failure)
 
@@ -121,7 +124,7 @@ def bench(
     with SshBoard(config) as board:
         push_to(board, project, config, files, emit=emit)
         facts = board.facts(placed.directory)
-        with hooks.around(board, config, emit=emit) as hooked:
+        with working(board, "deploy bench", emit=emit) as hooked:
             clips = [clip.name for clip in project.clips]
             measured = bench_step.bench(board, placed, clips, runs=runs, emit=emit)
     record = RunRecord(
@@ -153,6 +156,16 @@ def bench(
         cut_short=measured.cut_short,
         hook_failure=hooked.failure,
     )
+
+
+@contextlib.contextmanager
+def working(board: Board, purpose: str, *, emit: Emit) -> Iterator[Hooked]:
+    """The board is ours alone, its `before:` commands done, its `after:` ones due: for programs that are timed."""
+    with (
+        lock.held(board, board.config.directory, purpose, emit=emit),
+        hooks.around(board, board.config, emit=emit) as hooked,
+    ):
+        yield hooked
 
 
 def board_info(config: BoardConfig, facts: BoardFacts) -> BoardInfo:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from deployer import artifacts, hooks, on_board, program
+from deployer import artifacts, on_board, program
 from deployer import build as build_step
 from deployer import convert as convert_step
 from deployer import export as export_step
@@ -90,21 +90,31 @@ def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *
         needed.append(
             BoardFile(source=_own_simulator(project, emit=emit), name=board_stage.OWN, executable=True)
         )
-    with SshBoard(config) as board, hooks.around(board, config, emit=emit):
+    purpose = "deploy compare-sim"
+    with SshBoard(config) as board:
         on_board.push_to(board, project, config, needed, emit=emit)
         why_not = board_stage.missing(board, simulator)
         if simulator is not None and why_not is None:
-            return _board_tensors(board, project, simulator, clips, emit=emit).stage
+            with on_board.working(board, purpose, emit=emit):
+                return _board_tensors(board, project, simulator, clips, emit=emit).stage
         wavs = [BoardFile(source=clip, name=PurePosixPath(clip.name)) for clip in clips]
         on_board.push_to(board, project, config, [*needed, *wavs], emit=emit)
-        class_ids = {}
-        emit(Started(step="board", total=len(clips), unit="clips"))
-        for done, clip in enumerate(clips, start=1):
-            class_ids[clip.name] = run_step.run_clip(board, placed, clip.name).class_id
-            emit(Advanced(step="board", done=done, total=len(clips), note=clip.name))
+        with on_board.working(board, purpose, emit=emit):
+            class_ids = _class_ids(board, placed, clips, emit=emit)
     emit(Finished(step="board", note=f"{len(class_ids)} clips, class ids only"))
     detail = f"{placed.name} on {config.name}: class ids only, since {why_not}"
     return StageOutputs(stage="board", detail=detail, outputs={}, class_ids=class_ids)
+
+
+def _class_ids(
+    board: Board, placed: run_step.Program, clips: Sequence[Path], *, emit: Emit
+) -> dict[str, int]:
+    found = {}
+    emit(Started(step="board", total=len(clips), unit="clips"))
+    for done, clip in enumerate(clips, start=1):
+        found[clip.name] = run_step.run_clip(board, placed, clip.name).class_id
+        emit(Advanced(step="board", done=done, total=len(clips), note=clip.name))
+    return found
 
 
 def _board_tensors(
