@@ -168,9 +168,9 @@ def export(project: Project, *, emit: Emit = ignore) -> None:
         emit(Skipped(step="export", note="an ONNX model is given" if section.onnx else "the shipped model"))
         return
     folder = project.deployment.resolve(section.checkpoint)
-    made = project.exported_dir / "eat_sim.onnx"
+    made = project.exported_dir / f"{section.name}_sim.onnx"
     sources = [path for path in (folder / "chkpnt.pt", folder / "args.yml") if path.is_file()]
     if sources and made.is_file() and all(made.stat().st_mtime > path.stat().st_mtime for path in sources):
         emit(Skipped(step="export", note=f"{made} is current"))
         return
-    export_step.run(folder, project.exported_dir, emit)
+    export_step.run(folder, project.exported_dir, emit, model=section.name)

@@ -69,7 +69,7 @@ class Project:
                 raise MissingArtifact(f"no ONNX model at {path}", hint="`deploy export` makes one")
             return path
         if section.checkpoint is not None:
-            path = self.exported_dir / "eat_sim.onnx"
+            path = self.exported_dir / f"{section.name}_sim.onnx"
             if not path.is_file():
                 raise MissingArtifact(f"no ONNX model at {path}", hint="`deploy export` makes it")
             return path

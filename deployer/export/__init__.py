@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from deployer.export.report import ExportReport
 
 
-def run(checkpoint_dir: Path, out_dir: Path, emit: Emit = ignore) -> ExportReport:
-    """Write `eat.onnx`, `eat_sim.onnx` and the verification report of a checkpoint folder into `out_dir`.
+def run(checkpoint_dir: Path, out_dir: Path, emit: Emit = ignore, *, model: str = "eat") -> ExportReport:
+    """Write `<model>.onnx`, `<model>_sim.onnx` and the verification report of a checkpoint folder into `out_dir`.
 
     Raises UsageError without PyTorch or the ONNX tools, ModelError or MissingArtifact for a folder that
     cannot be used, CheckFailed when a check of the export fails.
@@ -20,6 +20,6 @@ def run(checkpoint_dir: Path, out_dir: Path, emit: Emit = ignore) -> ExportRepor
     from deployer.export.requirements import require_tools
 
     require_tools()
-    from deployer.export.onnx_export import export_eat
+    from deployer.export.onnx_export import export_model
 
-    return export_eat(checkpoint_dir, out_dir, emit=emit)
+    return export_model(checkpoint_dir, out_dir, model=model, emit=emit)

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 import onnxruntime as ort
 
+from board_runner import models
 from board_runner.contract import Array, InputContract
-from board_runner.models import eat
 from deployer.export.checks import Check, Graphs, row
 
 Reference: TypeAlias = Callable[[Array], Array]
-"""The network itself: float32 (1, 1, samples) -> float32 (1, classes)."""
+"""The network itself: the contract's float32 input -> float32 (1, classes)."""
 
 SEED = 20260101
 SILENCE = "silence"
@@ -33,7 +33,7 @@ def front_end(samples: Array, contract: InputContract) -> Array:
 
     Raises InputError for an empty or many-channelled clip.
     """
-    [inputs] = eat.chunks(np.asarray(samples, dtype=np.float32), contract)
+    [inputs] = models.get(contract.model).chunks(np.asarray(samples, dtype=np.float32), contract)
     return inputs[contract.inputs[0].name]
 
 
@@ -133,8 +133,8 @@ def _finite(model: str, expected: Mapping[str, Array], outputs: Mapping[str, Arr
 
 def _rejects(model: str, session: ort.InferenceSession, contract: InputContract) -> Check:
     """A static model that swallows another size gives an answer to a question nobody asked."""
-    batch, channels, n = contract.inputs[0].shape
-    faults, sizes = [], [(batch, channels, n // 2), (batch, channels, n + 1), (batch + 1, channels, n)]
+    batch, *middle, n = contract.inputs[0].shape
+    faults, sizes = [], [(batch, *middle, n // 2), (batch, *middle, n + 1), (batch + 1, *middle, n)]
     for shape in sizes:
         try:
             _run(session, contract, np.zeros(shape, dtype=np.float32))

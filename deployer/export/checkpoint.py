@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from board_runner.errors import ModelError
-from deployer.errors import MissingArtifact
 from deployer.export import plain_yaml, weights
 from deployer.export.eat import Eat, EatShape
+from deployer.export.sources import SETTINGS, WEIGHTS, settings_text
 
-SETTINGS = "args.yml"
-WEIGHTS = "chkpnt.pt"
 NETWORK = "SoundNetRaw"
 DEFAULT_RATE_HZ = 22050
 
@@ -52,7 +50,7 @@ def load(folder: Path) -> Checkpoint:
     Raises MissingArtifact without the folder or a file, ModelError for what does not fit.
     """
     place = folder / SETTINGS
-    settings = plain_yaml.load(_text(place), str(place))
+    settings = plain_yaml.load(settings_text(folder), str(place))
     kind = plain_yaml.lookup(settings, "model_type", str(place))
     if kind not in (None, NETWORK):
         raise ModelError(f"{place}: model_type is {kind!r}; the exporter knows {NETWORK}")
@@ -65,18 +63,6 @@ def load(folder: Path) -> Checkpoint:
         network=network.eval(),
         sample_rate_hz=DEFAULT_RATE_HZ if rate is None else _whole(rate, "sampling_rate", str(place)),
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise MissingArtifact(
-            f"cannot read {path}: {e.strerror}",
-            hint=f"give the trainer's folder, with {SETTINGS} and {WEIGHTS}",
-        ) from e
-    except UnicodeDecodeError as e:
-        raise ModelError(f"{path}: not UTF-8 text") from e
 
 
 def _shape(settings: dict[Any, Any], state: Mapping[str, Any], place: str) -> EatShape:

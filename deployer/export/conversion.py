@@ -14,6 +14,8 @@ from board_runner.contract import METADATA_KEY, InputContract, TensorSpec
 from board_runner.errors import ModelError
 from board_runner.models import eat
 from deployer.export.checkpoint import Checkpoint
+from deployer.export.sources import Source
+from deployer.folding.graph import fold_graph
 
 OPSET = 13
 INPUT, OUTPUT = "images", "output"
@@ -31,7 +33,7 @@ def contract_of(checkpoint: Checkpoint) -> InputContract:
     )
 
 
-def trace(checkpoint: Checkpoint, contract: InputContract) -> tuple[onnx.ModelProto, Sequence[str]]:
+def trace(source: Source | Checkpoint, contract: InputContract) -> tuple[onnx.ModelProto, Sequence[str]]:
     """The network as an ONNX model at `OPSET`, and what the exporter warned of.
 
     The exporter that traces is asked for by name: its successor answers a request for opset 13 with opset 18.
@@ -43,7 +45,7 @@ def trace(checkpoint: Checkpoint, contract: InputContract) -> tuple[onnx.ModelPr
         warnings.simplefilter("always")
         try:
             torch.onnx.export(
-                checkpoint.network,
+                source.network,
                 (example,),
                 written,
                 opset_version=OPSET,
@@ -52,7 +54,7 @@ def trace(checkpoint: Checkpoint, contract: InputContract) -> tuple[onnx.ModelPr
                 output_names=[spec.name for spec in contract.outputs],
             )
         except Exception as e:  # the exporter translates none of its own failures
-            raise ModelError(f"{checkpoint.folder}: PyTorch could not export the network: {e}") from e
+            raise ModelError(f"{source.folder}: PyTorch could not export the network: {e}") from e
     model = onnx.load_model_from_string(written.getvalue())
     _set_output_shapes(model, contract)
     return model, list(dict.fromkeys(str(warning.message) for warning in caught))
@@ -78,6 +80,11 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     if not same:
         raise ModelError("onnxsim changed what the model computes")
     return simplified
+
+
+def fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same function without the batch normalisations that exporter and simplifier leave after a Gemm."""
+    return fold_graph(model).model
 
 
 def store_contract(model: onnx.ModelProto, contract: InputContract) -> None:

@@ -25,10 +25,10 @@ class TorchEngine:
 
     def __init__(self, folder: Path, contract: InputContract) -> None:
         require_tools()
-        from deployer.export import checkpoint
+        from deployer.export import sources
 
         self.inputs, self.outputs = contract.inputs, contract.outputs
-        self._network = checkpoint.load(folder).network.eval()
+        self._network = sources.load(contract.model, folder).network.eval()
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
         """The one output. Raises ModelError for inputs not the model's."""

@@ -14,22 +14,28 @@ from board_runner.contract import InputContract
 from deployer import resources
 from deployer.errors import CheckFailed
 from deployer.events import Advanced, Emit, Finished, Logged, Started, ignore
-from deployer.export import checkpoint, conversion
+from deployer.export import conversion, sources
 from deployer.export.checks import Check, operators
 from deployer.export.report import TEXT_NAME, ExportReport, ModelFile
 from deployer.export.verify import inputs_of, verify
 
 STEP = "export"
-MODEL, SIMPLIFIED = "eat.onnx", "eat_sim.onnx"
 REJECTED = "rejected_"
 SHIPPED_RATE_HZ = 22050
 TOOLS = ("torch", "onnx", "onnxsim", "onnxruntime", "numpy")
 
 
-def export_eat(
-    checkpoint_dir: Path, out_dir: Path, *, clips: Sequence[Path] | None = None, emit: Emit = ignore
+def export_model(
+    checkpoint_dir: Path,
+    out_dir: Path,
+    *,
+    model: str = "eat",
+    clips: Sequence[Path] | None = None,
+    emit: Emit = ignore,
 ) -> ExportReport:
-    """Write the model of `checkpoint_dir`, as traced and simplified, and its report into `out_dir`.
+    """Write the network of `checkpoint_dir`, as traced and simplified, and its report into `out_dir`.
+
+    `model` is the name of its kind; the files are called `<model>.onnx` and `<model>_sim.onnx`.
 
     `clips` are recordings to compare on beside the seeded signals; None stands for the shipped ones, if they
     have the model's rate. Models that fail a check get names that begin with `rejected_`, and earlier good
@@ -37,16 +43,17 @@ def export_eat(
     InputError for such a clip.
     """
     emit(Started(step=STEP, total=4))
-    source = checkpoint.load(checkpoint_dir)
-    contract = conversion.contract_of(source)
+    source = sources.load(model, checkpoint_dir)
+    contract = source.contract
     emit(Advanced(step=STEP, done=1, total=4, note=f"{source.parameters} parameters loaded"))
     traced, warnings = conversion.trace(source, contract)
     for line in warnings:
         emit(Logged(step=STEP, line=line))
     emit(Advanced(step=STEP, done=2, total=4, note="traced"))
-    graphs = {MODEL: traced, SIMPLIFIED: conversion.simplify(traced)}
-    for model in graphs.values():
-        conversion.store_contract(model, contract)
+    forms = {f"{model}.onnx": traced, f"{model}_sim.onnx": conversion.simplify(traced)}
+    graphs = {name: conversion.fold(graph) for name, graph in forms.items()}
+    for graph in graphs.values():
+        conversion.store_contract(graph, contract)
     emit(Advanced(step=STEP, done=3, total=4, note="simplified"))
     inputs = inputs_of(contract, _shipped_clips(contract) if clips is None else clips)
     checks = verify(graphs, contract, source, opset=conversion.OPSET, inputs=inputs)

@@ -11,8 +11,8 @@ import torch
 from board_runner.contract import Array, InputContract
 from board_runner.errors import InputError
 from deployer.export.agreement import Limits, front_end, run_checks, seeded_inputs
-from deployer.export.checkpoint import Checkpoint
 from deployer.export.checks import Check, Graphs, graph_checks
+from deployer.export.sources import Source
 
 DEFAULT_LIMITS = Limits()
 
@@ -20,7 +20,7 @@ DEFAULT_LIMITS = Limits()
 def verify(
     graphs: Graphs,
     contract: InputContract,
-    checkpoint: Checkpoint,
+    source: Source,
     *,
     opset: int,
     inputs: dict[str, Array],
@@ -30,7 +30,7 @@ def verify(
 
     def network(value: Array) -> Array:
         with torch.no_grad():
-            output: Array = checkpoint.network(torch.from_numpy(value)).numpy()
+            output: Array = source.network(torch.from_numpy(value)).numpy()
         return output
 
     return [

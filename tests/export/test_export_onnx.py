@@ -24,7 +24,7 @@ from deployer import export  # noqa: E402
 from deployer.errors import CheckFailed  # noqa: E402
 from deployer.events import Event, Finished, Started  # noqa: E402
 from deployer.export import checkpoint  # noqa: E402
-from deployer.export.onnx_export import export_eat  # noqa: E402
+from deployer.export.onnx_export import export_model  # noqa: E402
 
 pytestmark = pytest.mark.torch
 Write = Callable[..., Path]
@@ -55,7 +55,7 @@ def test_both_files_carry_the_contract_and_the_opset(
 ) -> None:
     """`eat.onnx` and `eat_sim.onnx` say rate, names, sizes and front end, at the opset asked for."""
     out = tmp_path / "out"
-    export_eat(checkpoint_of({"model_dict": small_state}), out)
+    export_model(checkpoint_of({"model_dict": small_state}), out)
     for name in ("eat.onnx", "eat_sim.onnx"):
         model = onnx.load(out / name)
         [prop] = model.metadata_props
@@ -73,7 +73,7 @@ def test_the_report_lies_beside_the_model(
 ) -> None:
     """JSON and Markdown hold every check, and what the call returned."""
     out = tmp_path / "out"
-    report = export_eat(checkpoint_of({"model_dict": small_state}), out)
+    report = export_model(checkpoint_of({"model_dict": small_state}), out)
     data = json.loads((out / "export_report.json").read_text(encoding="utf-8"))
     assert data == json.loads(json.dumps(report.as_data()))
     assert data["passed"] is True
@@ -88,13 +88,13 @@ def test_an_untrained_network_fails_after_the_report(
 ) -> None:
     """Layers that are copies of one another fail a check: report there, earlier model untouched."""
     out = tmp_path / "out"
-    export_eat(checkpoint_of({"model_dict": small_state}), out)
+    export_model(checkpoint_of({"model_dict": small_state}), out)
     good = (out / "eat_sim.onnx").read_bytes()
     for name in small_state:
         if ".layers.1." in name:
             small_state[name] = small_state[name.replace(".layers.1.", ".layers.0.")]
     with pytest.raises(CheckFailed, match="checks failed"):
-        export_eat(checkpoint_of({"model_dict": small_state}), out)
+        export_model(checkpoint_of({"model_dict": small_state}), out)
     assert json.loads((out / "export_report.json").read_text(encoding="utf-8"))["passed"] is False
     assert "**FAILED**" in (out / "export_report.md").read_text(encoding="utf-8")
     assert (out / "rejected_eat_sim.onnx").is_file()
@@ -108,16 +108,16 @@ def test_recordings_are_compared_too(
     folder, clip = checkpoint_of({"model_dict": small_state}), tmp_path / "tone.wav"
     samples = np.sin(np.arange(3000) / 9).astype(np.float32)
     soundfile.write(clip, samples, 22050)
-    assert "tone.wav" in export_eat(folder, tmp_path / "out", clips=[clip]).inputs
+    assert "tone.wav" in export_model(folder, tmp_path / "out", clips=[clip]).inputs
     soundfile.write(clip, samples, 16000)
     with pytest.raises(InputError, match=r"tone\.wav: 16000 Hz"):
-        export_eat(folder, tmp_path / "out", clips=[clip])
+        export_model(folder, tmp_path / "out", clips=[clip])
     soundfile.write(clip, np.stack([samples, samples], axis=1), 22050)
     with pytest.raises(InputError, match=r"tone\.wav: the clip is not mono"):
-        export_eat(folder, tmp_path / "out", clips=[clip])
+        export_model(folder, tmp_path / "out", clips=[clip])
     clip.write_bytes(b"no audio")
     with pytest.raises(InputError, match=r"tone\.wav"):
-        export_eat(folder, tmp_path / "out", clips=[clip])
+        export_model(folder, tmp_path / "out", clips=[clip])
 
 
 def test_without_pytorch_the_cure_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Where an export starts: a trained network with its contract, loaded by the model's own reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from board_runner.contract import InputContract
+from board_runner.errors import ModelError, UsageError
+from deployer.errors import MissingArtifact
+
+SETTINGS = "args.yml"
+WEIGHTS = "chkpnt.pt"
+
+READERS = {"eat": "deployer.export.eat_source", "kws": "deployer.export.kws_checkpoint"}
+"""Model -> the module whose `load(folder)` gives a `Source`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A trained network, ready to evaluate, and what it expects and gives."""
+
+    folder: Path
+    network: nn.Module
+    contract: InputContract
+
+    @property
+    def parameters(self) -> int:
+        """How many values were trained; statistics and fixed filters not counted."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+
+def load(model: str, folder: Path) -> Source:
+    """The checkpoint folder of a network of `model`.
+
+    Raises UsageError for a model that has no exporter, MissingArtifact or ModelError as its reader does.
+    """
+    if model not in READERS:
+        raise UsageError(f"no exporter for {model!r}", hint=f"there is one for {', '.join(READERS)}")
+    return cast(Source, import_module(READERS[model]).load(folder))
+
+
+def settings_text(folder: Path) -> str:
+    """The text of the folder's settings; raises MissingArtifact or ModelError."""
+    path = folder / SETTINGS
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as e:
+        raise MissingArtifact(
+            f"cannot read {path}: {e.strerror}",
+            hint=f"give the trainer's folder, with {SETTINGS} and {WEIGHTS}",
+        ) from e
+    except UnicodeDecodeError as e:
+        raise ModelError(f"{path}: not UTF-8 text") from e
