@@ -10,16 +10,19 @@ GRACE_S = 3
 
 FAMILY = r"""
 family() {
+    all=$(cat /proc/[0-9]*/stat)
     list=" $p "
     again=1
+    set -f
     while [ "$again" ]; do
         again=
-        for f in /proc/[0-9]*/stat; do
-            line=
-            read -r line <"$f" || continue
+        IFS='
+'
+        for line in $all; do
             q=${line%% *}
-            set -- ${line##*) }
             case "$list $spare " in *" $q "*) continue ;; esac
+            IFS=' '
+            set -- ${line##*) }
             case $1 in Z|X) continue ;; esac
             case $list in
                 *" $2 "*) ;;
@@ -29,6 +32,8 @@ family() {
             again=1
         done
     done
+    unset IFS
+    set +f
 }
 alive() {
     for q in $list; do
@@ -52,7 +57,7 @@ end() {
 }
 """
 """`family` lists process `$p`, its group where it leads one, and their descendants, but not those in `$spare`.
-`end` ends them, waiting up to `$grace` seconds. Shell and `sleep` alone; an old `sleep` knows whole seconds only."""
+`end` ends them, waiting up to `$grace` seconds. An old `sleep` knows whole seconds only."""
 
 STOP = (
     FAMILY

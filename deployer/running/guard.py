@@ -1,9 +1,10 @@
 """Start a program on the board so that it cannot outlive whoever asked for it, in the one command that runs it.
 
 The program itself is what the SSH server has started, by `exec`: its exit status, its signals and its streams are
-its own. Beside it waits a watcher of two small shells and a `sleep`. It ends the program when the board's own
-deadline comes, and when its standard input ends while the program runs: the host holds that input open, sends
-nothing, and it ends when the host's process, its connection or its network has gone.
+its own. Beside it waits a watcher: one small shell, or two and a `sleep` where the shell's `read` knows no time
+limit. It ends the program when the board's own deadline comes, and when its standard input ends while the program
+runs: the host holds that input open, sends nothing, and it ends when the host's process, its connection or its
+network has gone.
 """
 
 from __future__ import annotations
@@ -45,12 +46,18 @@ first=$began
 (
     trap '' HUP
     exec </dev/null >/dev/null 4>&-
-    sleep "$limit" &
-    s=$!
-    ( while read -r x; do :; done; kill "$s" ) <&3 &
-    r=$!
-    exec 3<&-
-    wait "$s"
+    r=
+    read -r -t 1 x </dev/null
+    if [ $? = 1 ]; then
+        while read -r -t "$limit" x <&3; do :; done
+    else
+        sleep "$limit" &
+        s=$!
+        ( while read -r x; do :; done; kill "$s" ) <&3 &
+        r=$!
+        exec 3<&-
+        wait "$s"
+    fi
     now=
     read -r now </proc/$p/stat && began "$now" && [ "$began" = "$first" ] || exit
     read -r me x </proc/self/stat
