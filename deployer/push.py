@@ -126,7 +126,8 @@ class _Task:
             e for e in self._unique if e.content in travelled or e.content not in there.place(e.place).stored
         ]
         previous = self.previous_of(there)
-        activate.activate(self.board, self.directory, self.wanted, settling, previous=previous)
+        by_tar = "tar" in there.tools and self.board.config.transfer in ("auto", "tar")
+        activate.activate(self.board, self.directory, self.wanted, settling, previous=previous, by_tar=by_tar)
         self._tidy(there)
         return sending, previous
 

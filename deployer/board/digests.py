@@ -103,7 +103,7 @@ def answer(
     board: Remote, done: Completed, paths: Sequence[PurePosixPath], *, timeout_s: float = 120
 ) -> dict[PurePosixPath, Digest]:
     """What `digests` printed about `paths`, perhaps after other lines. Raises TransferError."""
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    lines = done.stdout.decode("utf-8", "replace").removesuffix("\n").split("\n")  # a name may hold U+2028
     start = next((n for n, line in enumerate(lines) if line in _KINDS), len(lines))
     modes = lines[start + 1 : start + 1 + len(paths)]
     there = [path for path, mode in zip(paths, modes, strict=False) if mode != "absent"]

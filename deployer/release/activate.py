@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from deployer.board import digests
 from deployer.board.base import Board
 from deployer.release.contents import insist
-from deployer.release.manifest import Entry, Manifest
+from deployer.release.manifest import NAME, Entry, Manifest
 from deployer.release.survey import Inventory
 
 _TIMEOUT_S = 120.0
@@ -46,15 +48,23 @@ done
 [ "$1" = ... ] && shift
 cd -- "$d" || exit 1
 r=releases/$id
+bad=
+if [ "$part" = tar ]; then
+    mkdir -p "$r" && (cd -- "$r" && EXTRACT_UNSAFE_SYMLINKS=1 tar xf - 2>/dev/null) || bad=tar
+fi
 while [ $# -ge 2 ]; do
+    if [ "$part$bad" = tar ] && [ -L "$r/$1" ] && [ -e "$r/$1" ]; then shift 2; continue; fi
     case $1 in */*) f=$r/${1%/*} ;; *) f=$r ;; esac
     [ -d "$f" ] || mkdir -p "$f" || exit 1
     if [ -d "$r/$1" ]; then echo "$1: is a directory" >&2; exit 1; fi
     ln -sf "$2" "$r/$1" || exit 1
     shift 2
 done
-[ "$part" = last ] || exit 0
-mkdir -p "$r" && cat >"$r/.manifest" || exit 1
+case $part in
+last) mkdir -p "$r" && cat >"$r/.manifest" || exit 1 ;;
+tar) [ -z "$bad" ] || { echo "tar cannot unpack links in $d/$r" >&2; exit 1; } ;;
+*) exit 0 ;;
+esac
 if [ -n "$old" ] && [ "$old" != "$id" ]; then point "$r/.previous" "$old" || exit 1; fi
 for f in "$r"/*/ "$r"/*/*/; do
     if [ -d "$f" ]; then set -- "$@" "$f"; fi
@@ -64,10 +74,13 @@ point current "$d/releases/$id" || exit 1
 sync . 2>/dev/null || sync
 """
 )
-"""Arguments: directory, id, the release before, `last` or not; then for each place `..`, its path and the verified
-contents to move from staging into its store; then `...`, and names with what they point to. A file that was renamed
-before its bytes were on flash is lost at a power cut, hence the `sync` before each rename that counts; where `sync`
-knows no arguments it writes everything back, which serves as well."""
+"""Arguments: directory, id, the release before, `last`, `tar` or neither; then for each place `..`, its path and
+the verified contents to move from staging into its store; then `...`, and names with what they point to. A file
+that was renamed before its bytes were on flash is lost at a power cut, hence the `sync` before each rename that
+counts; where `sync` knows no arguments it writes everything back, which serves as well. Standard input is the
+manifest (`last`), or a tar of all links and the manifest: one process in place of a `ln` a name. What tar did not
+make is made by `ln`. EXTRACT_UNSAFE_SYMLINKS is for BusyBox 1.28, whose tar else leaves out links to absolute
+names."""
 
 SWITCH = (
     POINT
@@ -93,8 +106,12 @@ def activate(
     settling: Sequence[Entry],
     *,
     previous: str | None,
+    by_tar: bool = False,
 ) -> None:
-    """Settle what is verified in staging and make `wanted` the current release. Raises TransferError."""
+    """Settle what is verified in staging and make `wanted` the current release. Raises TransferError.
+
+    `by_tar`: the board has a tar that can make the links at once.
+    """
     moves = _moves(settling)
     links = [word for e in wanted.entries for word in (str(e.name), str(e.stored))]
     text = wanted.text().encode("utf-8", "surrogateescape")
@@ -103,10 +120,26 @@ def activate(
         steps = [_moves(some) for some in _runs(settling)]
         steps += [["...", *some] for some in digests.batches(links, group=2)]
     for number, words in enumerate(steps, start=1):
-        last = number == len(steps)
-        head = (str(directory), wanted.id, previous or "", "last" if last else "")
-        done = board.script(FINISH, *head, *words, timeout_s=_TIMEOUT_S, stdin=[text] if last else None)
-        insist(board, done)
+        part = "" if number < len(steps) else "tar" if by_tar and len(steps) == 1 else "last"
+        stdin = {"": None, "last": [text], "tar": [_links(wanted, text)]}[part]
+        head = (str(directory), wanted.id, previous or "", part)
+        insist(board, board.script(FINISH, *head, *words, timeout_s=_TIMEOUT_S, stdin=stdin))
+
+
+def _links(wanted: Manifest, text: bytes) -> bytes:
+    """A tar of the release's folder: a link a name, and last the manifest."""
+    kept = io.BytesIO()
+    with tarfile.open(
+        fileobj=kept, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
+    ) as archive:
+        for entry in wanted.entries:
+            link = tarfile.TarInfo(str(entry.name))
+            link.type, link.linkname, link.mode = tarfile.SYMTYPE, str(entry.stored), 0o777
+            archive.addfile(link)
+        manifest = tarfile.TarInfo(NAME)
+        manifest.size, manifest.mode = len(text), 0o644
+        archive.addfile(manifest, io.BytesIO(text))
+    return kept.getvalue()
 
 
 def _moves(settling: Sequence[Entry]) -> list[str]:
