@@ -102,6 +102,12 @@ def constant(call: Call) -> Array:
     raise ModelError(f"Constant holding {sorted(call.attributes)}, which the runner lacks")
 
 
+def constant_of_shape(call: Call) -> Array:
+    """An array of that shape filled with the one value of attribute `value`, else with 0.0."""
+    value = np.asarray(call.attr("value", np.zeros(1, np.float32)))
+    return np.full([int(n) for n in call[0]], value.reshape(-1)[0], value.dtype)
+
+
 def pad(call: Call) -> Array:
     """Constant, reflect, edge or wrap padding; negative amounts crop. Pads: all begins, then all ends."""
     x, amounts = call[0], call.ints(1, "pads")
@@ -135,5 +141,6 @@ OPS: dict[str, Op] = {
     "Shape": shape,
     "Expand": expand,
     "Constant": constant,
+    "ConstantOfShape": constant_of_shape,
     "Pad": pad,
 }
