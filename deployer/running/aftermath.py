@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass
 
 from board_runner.errors import DeployError
-from deployer.board.base import Board
+from deployer.board.base import Board, Owner
+from deployer.board.probe.parse import owners_of
+from deployer.board.probe.script import OWNERS
 from deployer.board.stop import FAMILY
 from deployer.errors import BoardUnreachable, LoginRefused
 from deployer.logs import messages
@@ -48,10 +50,12 @@ while :; do
     if sleep 0.1; then i=$((i + 1)); else sleep 1; i=$((i + 10)); fi
 done
 echo "$left"
+echo @owners
+OWNERS
 echo @kernel
 dmesg
 echo @end
-"""
+""".replace("OWNERS", OWNERS.strip())
 )
 """`sh -c ASK sh PID`. What is about to end, such as the guard's own watcher, gets a second to do so."""
 
@@ -75,13 +79,14 @@ class Aftermath:
     """The board after a failed run. None where it does not say.
 
     `answers`: it ran another command. `kernel`: the lines of its log since the program began, oldest first; empty
-    after a reboot, which clears it.
+    after a reboot, which clears it. `owners`: processes that still have the IPU's device nodes open.
     """
 
     answers: bool
     rebooted: bool | None = None
     kernel: tuple[str, ...] | None = None
     left: tuple[Left, ...] = ()
+    owners: tuple[Owner, ...] = ()
 
     @property
     def stuck(self) -> tuple[Left, ...]:
@@ -94,6 +99,7 @@ class Aftermath:
             return "the board does not answer any more"
         words = ["the board rebooted meanwhile"] if self.rebooted else []
         words += [f"{left.name} (process {left.pid}) hangs in the kernel" for left in self.stuck]
+        words += [f"{o.name} (process {o.pid}) has {', '.join(o.nodes)} open" for o in self.owners]
         said = messages.find_kernel("\n".join(self.kernel or ()))
         return "; ".join([*words, f"the kernel said: {said}"] if said else words)
 
@@ -110,7 +116,11 @@ class Aftermath:
         if self.stuck:
             return "no signal reaches a process in the kernel: cut the board's power and switch it on again"
         said = messages.find_kernel("\n".join(self.kernel or ()))
-        return said.hint if said else ""
+        if said is not None:
+            return said.hint
+        return (
+            "stop other programs that use the IPU first: `before:` of this board can" if self.owners else ""
+        )
 
 
 def ask(board: Board, start: Start | None) -> Aftermath:
@@ -131,12 +141,14 @@ def read(answer: bytes, start: Start | None) -> Aftermath:
     boot_id = found[1] if found and found[1] != "-" else None
     known = start is not None and start.boot_id is not None and boot_id is not None
     rebooted = boot_id != start.boot_id if known and start is not None else None
+    head, _, owners = head.partition("@owners\n")
     lines = log.partition("@end\n")[0].splitlines()
     return Aftermath(
         answers=True,
         rebooted=rebooted,
         kernel=() if rebooted else _since(lines, start),
         left=() if rebooted else tuple(_left(head)),
+        owners=owners_of(owners),
     )
 
 

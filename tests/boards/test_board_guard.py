@@ -222,6 +222,27 @@ def test_a_failure_tells_of_a_healthy_board(shared: Place) -> None:
     assert "stop other programs" in caught.value.hint
 
 
+def test_who_else_holds_the_ipu_is_named(shared: Place) -> None:
+    """After a failure those who have the vendor's nodes open are in the message; the probe knows them too."""
+    node = shared.seen(PurePosixPath("/dev")) / "mi_ipu"
+    node.touch()
+    try:
+        with shared.board() as board:
+            board.run(["sh", "-c", "exec 3</dev/mi_ipu; sleep 76 >/dev/null 2>&1 </dev/null &"], timeout_s=20)
+            with pytest.raises(ProgramFailed, match=r"sleep \(process \d+\) has /dev/mi_ipu open") as caught:
+                run_clip(board, _placed(shared, "#!/bin/sh\necho 'create ipu device failed(35)!'\n"), CLIP)
+            ipu = board.facts(shared.config.directory).ipu
+            (owner,) = ipu.owners if ipu else ()
+            board.run(["kill", str(owner.pid)], timeout_s=20)
+    finally:
+        node.unlink()
+
+    assert ("sleep", ("/dev/mi_ipu",)) == (owner.name, owner.nodes)
+    assert ipu is not None and ("/dev/mi_ipu",) == ipu.nodes
+    assert "is the IPU driver loaded" in caught.value.hint
+    assert [] == _left(shared)
+
+
 def test_a_session_that_is_killed_is_no_reboot(shared: Place) -> None:
     """When only the connection goes, the message says that the board is there; the next run completes."""
     program = _placed(shared, "#!/bin/sh\nsleep 73\n")

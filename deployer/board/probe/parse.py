@@ -48,6 +48,18 @@ def facts_of(sections: Mapping[str, str]) -> BoardFacts:
     )
 
 
+def owners_of(text: str) -> tuple[Owner, ...]:
+    """The lines of OWNERS -> who has the vendor's device nodes open."""
+    held: dict[tuple[int, str], list[str]] = {}
+    for line in text.splitlines():
+        found = re.fullmatch(r"(\d+) (/dev/mi\S+) ?(.*)", line.strip())
+        if found:
+            nodes = held.setdefault((int(found[1]), found[3]), [])
+            if found[2] not in nodes:
+                nodes.append(found[2])
+    return tuple(Owner(pid=pid, name=name, nodes=tuple(nodes)) for (pid, name), nodes in held.items())
+
+
 def _line(sections: Mapping[str, str], name: str) -> str | None:
     stripped = sections.get(name, "").strip()
     return stripped.splitlines()[0].strip() if stripped else None
@@ -107,17 +119,10 @@ def _temperature(sections: Mapping[str, str]) -> float | None:
 def _ipu(sections: Mapping[str, str]) -> IpuFacts | None:
     if "nodes" not in sections:
         return None
-    held: dict[tuple[int, str], list[str]] = {}
-    for line in sections.get("owners", "").splitlines():
-        found = re.fullmatch(r"(\d+) (/dev/mi\S+) ?(.*)", line.strip())
-        if found:
-            nodes = held.setdefault((int(found[1]), found[3]), [])
-            if found[2] not in nodes:
-                nodes.append(found[2])
     return IpuFacts(
         nodes=tuple(sections["nodes"].split()),
         modules=tuple(sections.get("modules", "").split()),
-        owners=tuple(Owner(pid=pid, name=name, nodes=tuple(nodes)) for (pid, name), nodes in held.items()),
+        owners=owners_of(sections.get("owners", "")),
     )
 
 

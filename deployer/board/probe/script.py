@@ -47,6 +47,18 @@ FIXED = (
 )
 """The sections that hold until the next boot; a board whose boot id we know leaves them out."""
 
+OWNERS = r"""
+owned=
+for f in /dev/mi_* /dev/mi/*; do [ -e "$f" ] && owned=1; done
+[ "$owned" ] && ls -l /proc/[0-9]*/fd | while read -r l; do
+    case $l in
+        /proc/*) o=${l#/proc/}; o=${o%%/*} ;;
+        *"-> /dev/mi"[_/]*) c=; read -r c </proc/$o/comm; echo "$o ${l##*-> } $c" ;;
+    esac
+done
+"""
+"""A line `PID NODE NAME` for each of the vendor's device nodes that a process has open."""
+
 SCRIPT = (
     r"""
 known=$1
@@ -106,23 +118,14 @@ done
 echo @modules
 [ -r /proc/modules ] && while read -r l x; do case $l in mi_*) echo "$l" ;; esac; done </proc/modules
 echo @nodes
-nodes=
-for f in /dev/mi_* /dev/mi/*; do
-    [ -e "$f" ] || continue
-    nodes=1
-    case $f in *ipu*) echo "$f" ;; esac
-done
+for f in /dev/mi_ipu* /dev/mi/ipu*; do [ -e "$f" ] && echo "$f"; done
 echo @owners
-[ "$nodes" ] && ls -l /proc/[0-9]*/fd | while read -r l; do
-    case $l in
-        /proc/*) p=${l#/proc/}; p=${p%%/*} ;;
-        *"-> /dev/mi"[_/]*) c=; read -r c </proc/$p/comm; echo "$p ${l##*-> } $c" ;;
-    esac
-done
+OWNERS
 echo @applets
 for a in PROBED; do command -v $a >/dev/null && echo $a; done
 exit 0
 """.replace("PROBED", " ".join(PROBED))
+    .replace("OWNERS", OWNERS.strip())
     .replace("LOADERS", " ".join(LOADERS))
     .replace("FREQUENCIES", " ".join(FREQUENCIES))
 )
