@@ -225,7 +225,8 @@ class ParamikoProcess:
         """Let go of the channel."""
         if not self._sent and self._accepted() and self._channel.out_window_size:
             self._connection.window_bytes = self._channel.out_window_size
-        self._channel.close()
+        with contextlib.suppress(OSError, EOFError, SSHException):  # it may be gone since the last byte
+            self._channel.close()
 
     def _accepted(self) -> bool:
         return bool(self._channel.event_ready)

@@ -26,6 +26,7 @@ from tests.boards.client import Job
 from tests.boards.rig import MAIN, RIGS, Rig, built, content, missing
 
 _POOL = 12  # contents that come again, so that stores and staging are shared between releases
+_SWEEP_EVERY = 20
 _CALM = 0.25  # the share of pushes that nothing disturbs
 
 
@@ -36,7 +37,7 @@ class Tally:
     pushes: int = 0
     whole: int = 0  # comparisons of a board with a release, all equal
     compared_bytes: int = 0
-    releases: int = 0  # on the boards at the end
+    releases: int = 0  # on the last board at the end
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -93,10 +94,12 @@ class Soak:
     def run(self, pushes: int) -> Tally:
         """That many pushes, and at the end a calm one to every board."""
         started = time.monotonic()
-        for _ in range(pushes):
+        for number in range(1, pushes + 1):
             rig = self._random.choice(self._rigs)
             calm = self._random.random() < _CALM
             self._push(rig, "none" if calm else self._random.choice([*FAULTS]))
+            if number % _SWEEP_EVERY == 0:
+                self._swept(rig)
         for rig in self._rigs:
             self._push(rig, "none")
             self._swept(rig)
@@ -137,8 +140,10 @@ class Soak:
 
     def _swept(self, rig: Rig) -> None:
         """After `deploy gc` nothing lies there but manifests and contents that are what their names say."""
+        rig.wire.heal()
         outcome = rig.client.start(rig.config, collect=True).wait()
-        assert outcome.exit_code == 0, outcome
+        assert outcome.exit_code == 0, f"{outcome}; the server's last words: {rig.frame.log[-800:]}"
+        self.tally.releases = 0
         for name, entry in rig.place.tree().items():
             match PurePosixPath(name).parts:
                 case ["store", digest] if isinstance(entry, bytes):
