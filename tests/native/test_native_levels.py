@@ -72,15 +72,20 @@ def test_every_instruction_gives_numpys_bits_on_arm(
     assert [] == differing(given.engine, clip_input(CLIPS[clip]), tmp_path / "levels")
 
 
-def test_every_clip_gives_numpys_outputs_on_arm(
+def test_clips_give_numpys_outputs_on_arm(
     crossed: Built, references: dict[str, Levels], raw_clips: list[Path], tmp_path: Path
 ) -> None:
-    """A folder of all shipped clips, convolutions of 8 and of 16 bits in one model."""
+    """A folder of clips, convolutions of 8 and of 16 bits in one model; NATIVE_CLIPS=10 takes all shipped ones."""
     given = references["mixed"]
-    done = crossed.run("dla_simulator", "-i", raw_clips[0].parent, "-m", given.image, cwd=tmp_path)
+    clips = CLIPS[: int(os.environ.get("NATIVE_CLIPS", "2"))]
+    (tmp_path / "in").mkdir()
+    for raw in raw_clips[: len(clips)]:
+        shutil.copy(raw, tmp_path / "in")
+
+    done = crossed.run("dla_simulator", "-i", "in", "-m", given.image, cwd=tmp_path)
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert [dla_simulator.fingerprint([given.outputs[clip.name]]) for clip in CLIPS] == _fingerprints(
+    assert [dla_simulator.fingerprint([given.outputs[clip.name]]) for clip in clips] == _fingerprints(
         done.stdout
     )
 
