@@ -2,13 +2,15 @@
 
     python tests/bench/bench_commands.py [--pairs 9] [--commands 100]
 
-Each way is a process started anew, on one real sshd, in turn; medians in seconds and ours to each peer's ratio.
+Each way is a process started anew, on one real sshd, in turn; medians in seconds, ours to each peer's ratio, and
+the CPU time of the client side (without the `ssh` that ControlMaster leaves behind).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -53,17 +55,21 @@ def main() -> None:
                 "one sh -s": client.one_shell,
             }
             took: dict[str, list[float]] = {name: [] for name in ways}
+            cpu: dict[str, list[float]] = {name: [] for name in ways}
             for _ in range(asked.pairs):
                 for name, way in ways.items():
-                    started = time.perf_counter()
+                    before_s, started = _client_cpu_s(), time.perf_counter()
                     way()
                     took[name].append(time.perf_counter() - started)
+                    cpu[name].append(_client_cpu_s() - before_s)
     medians = {name: statistics.median(seconds) for name, seconds in took.items()}
     for name, median in medians.items():
         low, high = min(took[name]), max(took[name])
+        ratio, used = medians["ours"] / median, statistics.median(cpu[name])
         print(
-            f"{name:14} {median:6.3f} s   {low:.3f} to {high:.3f}   ours/this {medians['ours'] / median:.2f}"
+            f"{name:14} {median:6.3f} s  {low:.3f} to {high:.3f}  ours/this {ratio:.2f}  client CPU {used:.2f} s"
         )
+    print("load average", " ".join(f"{load:.1f}" for load in os.getloadavg()))
 
 
 class Peer:
@@ -98,6 +104,12 @@ class Peer:
         """All commands as the input of one shell: no status of each, no streams apart, no deadline."""
         script = b"/bin/true\n" * self._commands
         subprocess.run(["ssh", *self._options, self._where, "sh -s"], input=script, check=True)
+
+
+def _client_cpu_s() -> float:
+    """CPU time of all programs that have ended; the server has not, nor was it waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _run(argv: list[str], folder: Path) -> None:
