@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer import artifacts, convert
-from deployer.conversion import simulate
+from deployer.conversion import laid_out, simulate
 from deployer.conversion.job import ConvertJob
 from deployer.events import Event, Skipped, Warned, ignore
 from tests.toolchain import jobs
@@ -29,15 +29,27 @@ QUANT_DATA_PATH=quant_data
 
 
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConvertJob:
+def job(tmp_path: Path) -> ConvertJob:
     """A tree in which the user has a model, two ini files and a cfg of their own."""
-    monkeypatch.setenv("LEVEL", "L1")
-    made = jobs.make(tmp_path, name="tree")
+    return _job(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[ConvertJob, list[str]]:
+    """Another such, converted at the quick level, and what was warned of."""
+    job = _job(tmp_path_factory.mktemp("lists"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEVEL", "L1")
+        return job, _told(job)
+
+
+def _job(folder: Path) -> ConvertJob:
+    made = jobs.make(folder, name="tree")
     algorithm = made.tree.algorithm_dir
     shutil.copy(made.onnx, algorithm / "onnx" / "other.onnx")
     for name in ("other.ini", "my.ini"):
         shutil.copy(algorithm / "input_config.ini", algorithm / name)
-    cfg = tmp_path / "my.cfg"
+    cfg = folder / "my.cfg"
     cfg.write_text(LISTS)
     return replace(made, base_cfg=cfg)
 
@@ -48,9 +60,9 @@ def _told(job: ConvertJob) -> list[str]:
     return [event.message for event in seen if isinstance(event, Warned)]
 
 
-def test_every_chip_and_model_of_the_lists_is_collected(job: ConvertJob) -> None:
+def test_every_chip_and_model_of_the_lists_is_collected(converted: tuple[ConvertJob, list[str]]) -> None:
     """A folder of the store each, its image made for its chip; the user's file stays, and nothing runs twice."""
-    told = _told(job)
+    job, told = converted
 
     for folder, chip in {
         "pcupid-eat": "pcupid",
@@ -80,9 +92,10 @@ def test_the_rendered_cfg_keeps_what_is_the_users(job: ConvertJob) -> None:
     assert "deploy_eat" == job.one_cfg.get("Model_LIST") and "pcupid" == job.one_cfg.get("CHIP_LIST")
 
 
-def test_simulating_one_model_of_the_list_gives_its_texts(job: ConvertJob) -> None:
+def test_simulating_one_model_of_the_list_gives_its_texts(converted: tuple[ConvertJob, list[str]]) -> None:
     """`-s true` over the whole list would wipe the texts of all models but the last."""
-    made = convert.convert(job, force=False, emit=ignore)
+    job, _ = converted
+    made = artifacts.load(job.folder)
 
     done = simulate.simulate(job, made, emit=ignore)
 
@@ -142,11 +155,10 @@ def test_an_ini_of_another_model_in_the_list_is_checked_too(job: ConvertJob) -> 
 
 def test_two_runs_in_one_tree_do_not_wipe_each_others_files(job: ConvertJob) -> None:
     """The second is refused with the cure; a lock that nobody holds is no obstacle."""
-    from deployer.conversion import laid_out
-
     with (
         laid_out.alone_in(job.tree.models_dir),
         pytest.raises(ToolchainError, match="another `deploy`"),
     ):
         convert.convert(job, force=True, emit=ignore)
-    convert.convert(replace(job, base_cfg=None), force=True, emit=ignore)
+    with laid_out.alone_in(job.tree.models_dir):
+        pass
