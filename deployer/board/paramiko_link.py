@@ -203,7 +203,7 @@ class ParamikoProcess:
         transport.join(DYING_S)
         if self._accepted() and transport.is_active():
             return None
-        self._channel.close()
+        self._shut()
         cause = SSHException("Channel closed.") if transport.is_active() else transport.get_exception()
         raise self._connection.failed(cause)
 
@@ -225,7 +225,10 @@ class ParamikoProcess:
         """Let go of the channel."""
         if not self._sent and self._accepted() and self._channel.out_window_size:
             self._connection.window_bytes = self._channel.out_window_size
-        with contextlib.suppress(OSError, EOFError, SSHException):  # it may be gone since the last byte
+        self._shut()
+
+    def _shut(self) -> None:
+        with contextlib.suppress(OSError, EOFError, SSHException):  # the connection may be gone by now
             self._channel.close()
 
     def _accepted(self) -> bool:
