@@ -74,7 +74,8 @@ def finisher(multiplier: Array, shift: Array, offset: Array, *, reach: int) -> F
         raise ModelError("a requantisation that passes 2^62")
     if not fits_float(reach, m, offset):
         return lambda acc, out: saturate(by_int(acc.astype(np.int64), m, s, offset), out)
-    factor, addend, unit = m.astype(np.float64), offset.astype(np.float64), np.ldexp(1.0, -s)
+    unit = np.ldexp(1.0, -s.astype(np.int32))  # on 32-bit boards numpy's ldexp takes no int64
+    factor, addend = m.astype(np.float64), offset.astype(np.float64)
 
     def run(acc: Array, out: Array) -> None:
         levels = np.multiply(acc, factor, dtype=np.float64)

@@ -47,9 +47,10 @@ def simulated(root: Root, customer: Path) -> parser.SimulatorOutput:
 
 
 @pytest.mark.usefixtures("arm_programs")
-def test_every_kind_of_instruction_gives_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arch", ["arm64", "armhf"])
+def test_every_kind_of_instruction_gives_the_same_bits(arch: DebianArch, tmp_path: Path) -> None:
     """A program with all instructions, run by numpy as ARM code: the fingerprint of its outputs is the host's."""
-    root = python_board(tmp_path, "arm64")
+    root = python_board(tmp_path, arch)
     customer = tmp_path / "customer"
     customer.mkdir()
     (customer / "eat.img").write_bytes(programs.packed(programs.every_op()))
