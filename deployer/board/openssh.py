@@ -117,7 +117,7 @@ class OpenSshConnection:
         routes = [self._route, *reversed(self._route.through)]
         before = openssh_words.remembered_keys(routes, self._folder)
         self._place.known_hosts.write_text(before, "utf-8")
-        argv = openssh_words.master(self._route, self._place, self._options)
+        argv = openssh_words.master(self._route, self._place, self._options, before)
         secret = passwords.find(self._route.config)
         with _answers(self._place.folder, secret) as env:
             try:

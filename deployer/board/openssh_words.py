@@ -58,10 +58,10 @@ class Workplace:
         return self.folder / f"log{hop}"
 
 
-def master(route: Route, place: Workplace, options: Mapping[str, str]) -> list[str]:
-    """The arguments of the program that holds the connection."""
+def master(route: Route, place: Workplace, options: Mapping[str, str], known: str = "") -> list[str]:
+    """The arguments of the program that holds the connection; `known` is the text of its known_hosts."""
     hold = ["-M", "-N", "-S", str(place.control), "-o", "ControlPersist=no"]
-    return ["ssh", *hold, *_way(route, place, options, hop=0), "--", route.alias]
+    return ["ssh", *hold, *_way(route, place, options, known, hop=0), "--", route.alias]
 
 
 def client(place: Workplace, log: Path, command: str) -> list[str]:
@@ -70,15 +70,21 @@ def client(place: Workplace, log: Path, command: str) -> list[str]:
     return ["ssh", *over, "-T", "-vv", "-E", str(log), "--", "board", command]
 
 
-def _way(route: Route, place: Workplace, options: Mapping[str, str], *, hop: int) -> list[str]:
+def _way(route: Route, place: Workplace, options: Mapping[str, str], known: str, *, hop: int) -> list[str]:
     config = route.config
+    name = hostkeys.entry_name(config)
+    first_contact = all(line.split()[0] != name for line in known.splitlines())
+    # `accept-new` would also take a new kind of key of a host that is known by another
+    checking = {"strict": "yes", "tofu": "accept-new" if first_contact else "yes", "off": "no"}[
+        config.host_key
+    ]
     user_config = Path.home() / ".ssh/config"
     told = {
         "HostName": config.host,
         "Port": str(config.port),
         "User": config.user,
-        "HostKeyAlias": hostkeys.entry_name(config),
-        "StrictHostKeyChecking": {"strict": "yes", "tofu": "accept-new", "off": "no"}[config.host_key],
+        "HostKeyAlias": name,
+        "StrictHostKeyChecking": checking,
         "UserKnownHostsFile": "/dev/null" if config.host_key == "off" else str(place.known_hosts),
         "GlobalKnownHostsFile": "/dev/null",
         "HashKnownHosts": "no",
@@ -89,14 +95,15 @@ def _way(route: Route, place: Workplace, options: Mapping[str, str], *, hop: int
         "ServerAliveCountMax": "4",
         "NumberOfPasswordPrompts": "1",
         "PreferredAuthentications": "publickey,password,keyboard-interactive",
-        "BatchMode": "no" if passwords.source(config) else "yes",
+        # whoever asks on the way would be answered with the board's password
+        "BatchMode": "no" if hop == 0 and passwords.source(config) else "yes",
         "ForwardAgent": "no",
         "ClearAllForwardings": "yes",
         "PermitLocalCommand": "no",
         "RemoteCommand": "none",
         "RequestTTY": "no",
         "IdentitiesOnly": "yes" if route.keys_only else "no",
-        **_proxy(route, place, options, hop=hop),
+        **_proxy(route, place, known, hop=hop),
         **options,
     }
     words = [
@@ -111,12 +118,12 @@ def _way(route: Route, place: Workplace, options: Mapping[str, str], *, hop: int
         words += ["-i", str(path)]
     if not route.keys:
         words += ["-o", "IdentityFile=none"]
-    for name, value in told.items():
-        words += ["-o", f"{name}={value}"]
+    for option, value in told.items():
+        words += ["-o", f"{option}={value}"]
     return words
 
 
-def _proxy(route: Route, place: Workplace, options: Mapping[str, str], *, hop: int) -> dict[str, str]:
+def _proxy(route: Route, place: Workplace, known: str, *, hop: int) -> dict[str, str]:
     """The nearest jump host's own `ssh`, which gets there over the one before it."""
     if not route.through:
         return {"ProxyCommand": route.proxy_command.replace("%", "%%") if route.proxy_command else "none"}
@@ -124,7 +131,7 @@ def _proxy(route: Route, place: Workplace, options: Mapping[str, str], *, hop: i
     last = replace(last, through=tuple(before))
     host = f"[{route.config.host}]" if ":" in route.config.host else route.config.host
     forward = ["-W", f"{host}:{route.config.port}"]
-    argv = ["ssh", *_way(last, place, {}, hop=hop + 1), *forward, "--", last.alias]
+    argv = ["ssh", *_way(last, place, {}, known, hop=hop + 1), *forward, "--", last.alias]
     return {"ProxyCommand": shlex.join(argv).replace("%", "%%")}
 
 

@@ -69,7 +69,9 @@ def test_what_a_log_says_is_read() -> None:
 def test_the_way_over_jump_hosts_keeps_every_word_apart(tmp_path: Path) -> None:
     """Blanks, percent signs and IPv6 addresses pass the two shells on the way; no password is among the words."""
     gate = Route(
-        config=BoardConfig(name="g", host="gate", user="me"), alias="gate", keys=(tmp_path / "a 100%h",)
+        config=BoardConfig(name="g", host="gate", user="me", password_prompt=True),
+        alias="gate",
+        keys=(tmp_path / "a 100%h",),
     )
     board = BoardConfig(name="b", host="fe80::1", jump="gate", password_env="LAB")
     route = Route(config=board, alias="fe80::1", through=(gate,))
@@ -78,6 +80,18 @@ def test_the_way_over_jump_hosts_keeps_every_word_apart(tmp_path: Path) -> None:
 
     assert words[-2:] == ["--", "fe80::1"] and "Ciphers=+aes128-cbc" in words and "BatchMode=no" in words
     assert "-W '[fe80::1]:22' -- gate" in proxy and "a 100%%h'" in proxy and "BatchMode=yes" in proxy
+
+
+def test_a_known_host_shows_a_known_key_or_is_refused(tmp_path: Path) -> None:
+    """`accept-new` is for hosts of which no key at all is known, so that none is taken for a new kind of key."""
+    place = Workplace(folder=tmp_path)
+    board = BoardConfig(name="b", host="10.0.0.2")
+    route = Route(config=board, alias="10.0.0.2")
+
+    assert "StrictHostKeyChecking=accept-new" in openssh_words.master(
+        route, place, {}, "10.0.0.3 ssh-rsa A\n"
+    )
+    assert "StrictHostKeyChecking=yes" in openssh_words.master(route, place, {}, "10.0.0.2 ssh-rsa A\n")
 
 
 def test_ssh_config_fills_what_the_user_left_open(written: Path) -> None:
