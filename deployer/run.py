@@ -98,7 +98,8 @@ def _lost(board: Board, program: Program, clip: str, lost: guard.RunLost) -> Dep
         )
     after = aftermath.ask(board, lost.start)
     if not after.rebooted:
-        return guard.RunLost(f"{lost}, {while_running}; the board is there", hint=lost.hint, start=lost.start)
+        hint = lost.hint if after.rebooted is None else "it did not reboot: is the network steady? try again"
+        return guard.RunLost(f"{lost}, {while_running}; the board is there", hint=hint, start=lost.start)
     return ProgramFailed(
         f"the board rebooted {while_running}; what its kernel said before is lost",
         hint="a program that takes the board down does so again: watch its serial console during the next run",

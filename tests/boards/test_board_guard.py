@@ -249,11 +249,12 @@ def test_a_session_that_is_killed_is_no_reboot(shared: Place) -> None:
     cut = threading.Timer(0.5, lambda: _frame(shared).kill(sessions=True))
     with shared.board() as board:
         cut.start()
-        with pytest.raises(BoardUnreachable, match="the board is there"):
+        with pytest.raises(BoardUnreachable, match="the board is there") as caught:
             run_clip(board, program, CLIP)
         again = run_clip(board, _placed(shared, GOOD), CLIP)
 
     assert 32 == again.class_id
+    assert "did not reboot" in caught.value.hint
     assert [] == _left(shared)
 
 
