@@ -79,8 +79,9 @@ class ParamikoConnection:
         while True:
             try:
                 return self.transport.open_session(timeout=OPEN_TIMEOUT_S)
-            except ChannelException:
-                if time.monotonic() > deadline:
+            except SSHException as e:  # of two refusals at once, paramiko tells only one what it was
+                refused = isinstance(e, ChannelException) or "Unable to open" in str(e)
+                if not refused or not self.transport.is_active() or time.monotonic() > deadline:
                     raise
                 time.sleep(_TURNED_AWAY_S)
 

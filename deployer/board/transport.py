@@ -68,6 +68,8 @@ class Opening:
         """The channel; None where the server has refused it or closed it again, or says nothing."""
         inner: Any = self._transport
         self._answered.wait(timeout_s)
+        if inner.is_active() and inner._channels.get(self._channel.get_id()) is None:
+            inner.get_exception()  # a refusal that is nobody else's
         there = self._answered.is_set() and inner._channels.get(self._channel.get_id()) is not None
         return self._channel if there and not self._channel.closed else None
 

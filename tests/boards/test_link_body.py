@@ -18,7 +18,7 @@ from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable
 from tests.boards.conftest import Boards
-from tests.boards.servers import Place
+from tests.boards.servers import Place, openssh, sshd_missing
 from tests.boards.servers.scripted import served
 
 CLIENTS = ("paramiko", "openssh")
@@ -267,3 +267,23 @@ def test_a_board_whose_sftp_never_answers_has_none(monkeypatch: pytest.MonkeyPat
         started = time.monotonic()
         assert board.sftp() is None and time.monotonic() - started < 5
         assert board.run(["anything"], timeout_s=10).stdout == b"ran\n"
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_server_with_few_channels_is_enough(most: int, tmp_path: Path) -> None:
+    """With one or two sessions at once commands run one after the other, and threads wait for each other."""
+    if reason := sshd_missing():
+        pytest.skip(reason)
+    (tmp_path / "sshd").mkdir()
+    with openssh(tmp_path / "sshd", sftp=True, more=f"MaxSessions {most}") as place, place.board() as board:
+        said = [board.run(["echo", word], timeout_s=20).stdout for word in ("one", "two", "three")]
+        work = [
+            threading.Thread(target=lambda: said.append(board.run(["echo", "beside"], timeout_s=20).stdout))
+            for _ in range(3)
+        ]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+
+    assert said == [b"one\n", b"two\n", b"three\n", *[b"beside\n"] * 3]
