@@ -14,7 +14,8 @@ from deployer.artifacts import Artifacts, Manifest
 from deployer.conversion import by_script, checks, direct, image_facts, laid_out, staging
 from deployer.conversion.job import ConvertJob, Target
 from deployer.conversion.laid_out import LaidOut, model_input
-from deployer.events import Emit, Finished, Skipped, Started, Warned
+from deployer.events import Emit, Event, Finished, Skipped, Started, Warned
+from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import versions
 
 __all__ = ["convert", "model_input", "model_inputs"]
@@ -33,11 +34,13 @@ def convert(job: ConvertJob, *, force: bool, emit: Emit) -> Artifacts:
     ToolchainError: a tree that lacks what it should have, a run that did not make all it promised whatever its
     exit status; the message names the log. The store is unchanged then.
     """
-    checks.before(job, step=STEP, emit=emit)
+    warned = _checked(job, emit)
     inputs = job.inputs()
     if not force and (found := _current(job, inputs)):
         emit(Skipped(step=STEP, note=f"{found.folder} is current"))
         return found
+    for event in warned:  # of nothing that does not run
+        emit(event)
     with laid_out.alone_in(job.tree.models_dir):
         emit(Started(step=STEP, total=100, unit="%"))
         laid = laid_out.lay_out(job, job.cfg, job.cfg_path)
@@ -57,6 +60,18 @@ def convert(job: ConvertJob, *, force: bool, emit: Emit) -> Artifacts:
 def model_inputs(model: AudioModel, contract: InputContract, wavs: Sequence[Path]) -> dict[str, Array]:
     """Wavs as the model's first input tensor, by clip name. Raises InputError."""
     return {wav.name: model_input(model, contract, wav) for wav in wavs}
+
+
+def _checked(job: ConvertJob, emit: Emit) -> list[Event]:
+    """Warnings, to be told if anything runs; those beside a refusal are told at once."""
+    warned: list[Event] = []
+    try:
+        checks.before(job, step=STEP, emit=warned.append)
+    except ToolchainError:
+        for event in warned:
+            emit(event)
+        raise
+    return warned
 
 
 def _current(job: ConvertJob, inputs: Mapping[str, str]) -> Artifacts | None:

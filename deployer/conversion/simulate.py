@@ -11,7 +11,7 @@ from deployer.artifacts import Artifacts
 from deployer.conversion import checks, laid_out, tool_run
 from deployer.conversion.job import ConvertJob
 from deployer.conversion.same_day import under_todays_name
-from deployer.events import Emit, Finished, Started
+from deployer.events import Emit, Finished, Started, ignore
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import commands, dumps
 
@@ -32,7 +32,7 @@ def simulate(job: ConvertJob, made: Artifacts, *, emit: Emit) -> Simulated:
     The vendor's script looks for the folder of the same day, so the one of `made` is given that name while it
     runs. Raises ToolchainError for a missing, short or stale text, whatever the exit status.
     """
-    checks.before(job, step=STEP, emit=emit)
+    checks.before(job, step=STEP, emit=ignore)  # the conversion has told the warnings
     output = job.tree.models_dir / job.tools.profile.folders.output
     folder = Path(made.manifest.settings.get("made_in", ""))
     if not folder.is_dir() or not folder.is_relative_to(output):

@@ -111,10 +111,14 @@ def test_a_warning_is_told_once_and_the_run_goes_on(tmp_path: Path, monkeypatch:
     """The message holds fault and cure, for an event has no hint."""
     monkeypatch.setenv("LEVEL", "L1")
     seen: list[Event] = []
-    convert.convert(jobs.make(tmp_path, name="a tree"), force=False, emit=seen.append)
+    job = jobs.make(tmp_path, name="a tree")
+    convert.convert(job, force=False, emit=seen.append)
 
     told = [event.message for event in seen if isinstance(event, Warned)]
     assert 2 == len(told) and all("toolchain.mounts" in message for message in told)
+    seen.clear()
+    convert.convert(job, force=False, emit=seen.append)
+    assert not any(isinstance(event, Warned) for event in seen)
 
 
 def test_what_counts_is_the_path_inside_the_container(tmp_path: Path) -> None:
