@@ -16,6 +16,13 @@ import pytest
 from deployer import cli
 
 
+def _ready(folder: Path) -> dict[str, Any]:
+    """Settings of a project whose model and program need no conversion and no build."""
+    (folder / "eat.img").write_bytes(b"an image")
+    (folder / "prog.sh").write_text("#!/bin/sh\n")
+    return {"model": {"image": "eat.img"}, "program": "prog.sh"}
+
+
 @pytest.fixture
 def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """`deploy board sim` in a process of its own, and a deploy.yaml that knows it; gives what it printed."""
@@ -26,7 +33,7 @@ def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[
         assert process.stdout is not None
         said: dict[str, Any] = json.loads(process.stdout.readline())
         board = {"host": said["host"], "port": said["port"], "key": said["key"]}
-        (tmp_path / "deploy.yaml").write_text(json.dumps({"boards": {"desk": board}}))  # JSON is YAML
+        (tmp_path / "deploy.yaml").write_text(json.dumps({"boards": {"desk": board}, **_ready(tmp_path)}))
         yield said
         process.send_signal(signal.SIGINT)
         assert 0 == process.wait(20)
@@ -54,9 +61,8 @@ def test_a_known_host_key_is_forgotten_once(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.usefixtures("simulated")
-def test_a_model_for_another_chip_is_not_pushed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The default model is for pcupid, this board is a maruko: refused before anything is sent."""
-    assert 0 == cli.execute(["convert", "-q"])
+def test_a_model_for_another_chip_is_not_pushed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The model is for pcupid, this board is a maruko: refused before anything is sent."""
     assert 2 == cli.execute(["push", "-q"])
 
     assert "the model is for pcupid, the board is a maruko; nothing was sent" in capsys.readouterr().err
@@ -89,7 +95,7 @@ def test_what_cannot_work_ends_in_one_message_and_its_code(
     """Every refusal names the fault; no traceback for what a user can act on."""
     monkeypatch.chdir(tmp_path)
     if code == 4:
-        assert 0 == cli.execute(["convert", "-q"])
+        (tmp_path / "deploy.yaml").write_text(json.dumps(_ready(tmp_path)))
     assert code == cli.execute([*words])
 
     said = capsys.readouterr().err
@@ -115,10 +121,9 @@ def test_a_wav_that_the_program_would_refuse_is_refused_before_the_board(
     import soundfile
 
     monkeypatch.chdir(tmp_path)
-    assert 0 == cli.execute(["convert", "-q"])
     (tmp_path / "clips").mkdir()
     soundfile.write(tmp_path / "clips" / "a.wav", np.zeros(44100, np.float32), 44100, subtype="PCM_16")
-    (tmp_path / "deploy.yaml").write_text("audio: {clips: clips}\n")
+    (tmp_path / "deploy.yaml").write_text(json.dumps({"audio": {"clips": "clips"}, **_ready(tmp_path)}))
 
     assert 2 == cli.execute(["push", "--board", "127.0.0.1:1"])
     said = capsys.readouterr().err

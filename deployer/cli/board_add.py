@@ -37,6 +37,8 @@ from deployer.fleet.jobs import Probed
 def add(session: Session, name: str, address: str, no_probe: bool, **given: Any) -> None:
     """Ask the board at ADDRESS what it is, and write it into the inventory as NAME."""
     config = parse_address(address)
+    if given["key"] and not given["key"].startswith("~"):
+        given["key"] = str(Path(given["key"]).absolute())  # in the file it would be meant relative to that
     fields = {
         "host": config.host,
         "port": config.port if config.port != 22 else None,
