@@ -143,6 +143,7 @@ class LiveTable:
         return table
 
     def _title(self) -> str:
-        through = sum(self._ended.values())
-        parts = [f"{through} of {self._total} boards", *(f"{n} {s.value}" for s, n in self._ended.items())]
+        ended = list(self._ended.items())
+        through = sum(count for _, count in ended)
+        parts = [f"{through} of {self._total} boards", *(f"{count} {state.value}" for state, count in ended)]
         return f"[bold]{', '.join(parts)}[/], {seconds(time.monotonic() - self._started_at)}"
