@@ -132,6 +132,7 @@ class EmulatedBoard:
         """Power on, and wait until the SSH server listens. Raises EmulatorError."""
         if self.pid is not None:
             raise EmulatorError(f"board {self.address} is running already")
+        self.power_cut()  # one that has switched itself off is put away
         self.build()
         began = time.monotonic()
         settled = self.port != 0  # asked for, or ours from the start before

@@ -21,7 +21,7 @@ _INITTAB = """\
 ::sysinit:/etc/init.d/rcS
 ::respawn:-/bin/sh
 ::ctrlaltdel:/sbin/reboot
-::shutdown:/bin/umount -a -r
+::shutdown:/bin/umount /customer
 """
 
 _RCS = """\

@@ -104,6 +104,21 @@ def test_a_power_cut_keeps_what_was_synced(emulated: EmulatedBoard, tmp_path: Pa
     assert emulated.console_log.read_text().count("BOARD UP") == boots + 1
 
 
+def test_a_board_switches_itself_off(emulated_boards: Boards) -> None:
+    """After `poweroff` no power is on and the disk is whole without a sync; a restart brings it back."""
+    emulated = emulated_boards("aarch64")
+    with reach(emulated) as board:
+        board.script("echo kept >/customer/off; poweroff", timeout_s=20)
+    for _ in range(400):
+        if emulated.pid is None:
+            break
+        time.sleep(0.05)
+    assert emulated.pid is None
+    emulated.start()
+    with reach(emulated) as board:
+        assert board.run(["cat", "/customer/off"], timeout_s=20).stdout == b"kept\n"
+
+
 def test_a_pulled_cable_is_a_board_that_does_not_answer(emulated: EmulatedBoard) -> None:
     """Without the cable nothing comes back; with it again the board does, without a restart."""
     config = BoardConfig(name="emulated", host=emulated.host, port=emulated.port, connect_timeout_s=2)

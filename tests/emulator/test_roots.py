@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+import paramiko
 import pytest
 
 from board_runner.emulator.chroot import chroot_argv
@@ -75,6 +78,18 @@ def test_a_board_with_a_key_lets_only_it_in(tmp_path: Path) -> None:
     root = build_root(tmp_path / "root", "amd64", login="key", authorized_key=public)
     with served(root) as config, SshBoard(config.model_copy(update={"key": key})) as board:
         assert board.run(["pwd"], timeout_s=10).stdout == b"/root\n"
+
+
+@pytest.mark.usefixtures("packages", "root_user")
+def test_the_host_key_is_the_one_of_the_build(tmp_path: Path) -> None:
+    """What a client is shown has the fingerprint that the build gave."""
+    root = build_root(tmp_path / "root", "amd64")
+    with served(root) as config:
+        shown = paramiko.Transport((config.host, config.port))
+        shown.start_client(timeout=20)
+        key = shown.get_remote_server_key()
+        shown.close()
+    assert root.fingerprint == f"SHA256:{b64encode(sha256(key.asbytes()).digest()).decode().rstrip('=')}"
 
 
 @pytest.mark.usefixtures("packages", "root_user")
