@@ -38,7 +38,7 @@ def conv_chain(p: Pattern, position: int) -> Match | None:
     conv, chain = found
     if conv.stride != 1:
         return None
-    alpha = _activation(p, chain)
+    alpha = activation(p, chain)
     if conv.is_depthwise and conv.groups > 1:
         depthwise = DepthwiseConv1d(
             taps=conv.weights[:, 0],
@@ -117,7 +117,7 @@ def _pad_node(p: Pattern, position: int) -> Padding | None:
     return Padding(left=pads[2], right=pads[5], mode=mode)
 
 
-def _activation(p: Pattern, chain: list[int]) -> float | None:
+def activation(p: Pattern, chain: list[int]) -> float | None:
     """The slope below zero of the activation that alone reads the chain, which then joins it."""
     reader = p.only_reader(chain[-1], "LeakyRelu", "Relu")
     if reader is None:

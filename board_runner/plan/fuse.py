@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection, Iterable
 from board_runner.contract import Array
 from board_runner.graph import Graph
 from board_runner.plan.convolutions import conv_chain
+from board_runner.plan.convolutions2d import plane_chain
 from board_runner.plan.pattern import Match, Pattern
 from board_runner.plan.program import Program, Step, node_step
 from board_runner.plan.tensors import decomposed_gelu, decomposed_layer_norm, layer_normalization, sum_chain
 
 PATTERNS: tuple[Callable[[Pattern, int], Match | None], ...] = (
     conv_chain,
+    plane_chain,
     layer_normalization,
     decomposed_layer_norm,
     decomposed_gelu,
