@@ -101,7 +101,8 @@ static inline const struct sgs_value *sgs_out(const struct sgs_program *program,
     return program->value + step->output;
 }
 
-static inline const struct sgs_tensor *sgs_constant(const struct sgs_program *program, const struct sgs_step *step, int i)
+static inline const struct sgs_tensor *sgs_constant(const struct sgs_program *program, const struct sgs_step *step,
+                                                    int i)
 {
     return program->tensor + step->tensor[i];
 }

@@ -205,7 +205,8 @@ static void run_matmul(const struct sgs_call *call)
         const int16_t *left = (const int16_t *)sgs_call_source(call, 0) + matrix_at(i, &out->shape, left_step);
         const int16_t *right = (const int16_t *)sgs_call_source(call, 1) + matrix_at(i, &out->shape, right_step);
         pack(dense, right, packed);
-        multiply(dense, &finish, left, packed, 0, rows, copy, (int16_t *)sgs_call_target(call) + i * rows * dense->columns);
+        multiply(dense, &finish, left, packed, 0, rows, copy,
+                 (int16_t *)sgs_call_target(call) + i * rows * dense->columns);
     }
 }
 

@@ -62,10 +62,10 @@ static bool measure(struct sgs_engine *engine, const struct sgs_program *program
     uint64_t states = 0;
     for (int i = 0; i < program->steps; i++) {
         struct task *task = engine->task + i;
-        const struct sgs_operator *operator= operators[program->step[i].op];
+        const struct sgs_operator *operator = operators[program->step[i].op];
         struct sgs_need need = {0, 0};
         task->setup = (struct sgs_setup){program, program->step + i, engine->kernels, engine->threads};
-        if (!operator|| sgs_out(program, program->step + i)->count == 0)
+        if (!operator || sgs_out(program, program->step + i)->count == 0)
             continue; /* nothing to do, or nothing to give */
         task->run = operator->run;
         if (operator->measure && !operator->measure(&task->setup, &need, failure)) {
@@ -116,7 +116,7 @@ static bool allocate(struct sgs_engine *engine, const struct sgs_image *image, s
     char *states = engine->memory + up(image->arena_bytes + SLACK_BYTES);
     for (int i = 0; i < engine->steps; i++) {
         struct task *task = engine->task + i;
-        const struct sgs_operator *operator= operators[task->setup.step->op];
+        const struct sgs_operator *operator = operators[task->setup.step->op];
         task->state = states + (uintptr_t)task->state;
         if (task->run && operator->prepare)
             operator->prepare(&task->setup, task->state);

@@ -20,7 +20,7 @@ bool sgs_front_end_open(struct sgs_front_end *front_end, const struct sgs_image 
     if (!number(image, "model", text, failure))
         return false;
     if (strcmp(text, "eat") != 0)
-        return sgs_fail_hint(failure, "the front end of that model is not in this runtime; the Python runner may know it",
+        return sgs_fail_hint(failure, "its front end is not in this runtime; the Python runner may know it",
                              "a model '%s', which the runner lacks; it knows: eat", text);
     if (!number(image, "sample_rate_hz", text, failure))
         return false;

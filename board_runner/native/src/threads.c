@@ -48,7 +48,9 @@ static void *work(void *given)
 
 struct sgs_pool *sgs_pool_open(int threads)
 {
-    struct sgs_pool *pool = threads > 1 ? calloc(1, sizeof *pool + (size_t)(threads - 1) * sizeof pool->worker[0]) : NULL;
+    if (threads < 2)
+        return NULL;
+    struct sgs_pool *pool = calloc(1, sizeof *pool + (size_t)(threads - 1) * sizeof pool->worker[0]);
     if (!pool)
         return NULL;
     pthread_mutex_init(&pool->lock, NULL);

@@ -165,6 +165,12 @@ static void from_floats(const struct sgs_wav *wav, const uint8_t *p, size_t coun
     }
 }
 
+static int32_t signed24(const uint8_t *p)
+{
+    uint32_t bits = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+    return (int32_t)(bits ^ 0x800000) - 0x800000;
+}
+
 void sgs_wav_floats(const struct sgs_wav *wav, size_t first, size_t count, float *out)
 {
     const uint8_t *p = wav->samples + first * wav->width;
@@ -176,7 +182,7 @@ void sgs_wav_floats(const struct sgs_wav *wav, size_t first, size_t count, float
         switch (wav->width) {
         case 1: out[i] = (float)((int)p[0] - 128) * 0x1p-7f; break;
         case 2: out[i] = (float)(int16_t)sgs_u16(p) * 0x1p-15f; break;
-        case 3: out[i] = (float)((int32_t)(p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (p[2] & 128 ? 0xFF000000u : 0))) * 0x1p-23f; break;
+        case 3: out[i] = (float)signed24(p) * 0x1p-23f; break;
         default: out[i] = (float)(int32_t)sgs_u32(p) * 0x1p-31f; break;
         }
     }
