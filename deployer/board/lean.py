@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 
@@ -16,8 +17,12 @@ def load_paramiko() -> None:
     with _loading:
         if "paramiko" in sys.modules or "invoke" in sys.modules:
             return
+        collects = gc.isenabled()
+        gc.disable()  # a hundred modules are made and none thrown away
         sys.modules["invoke"] = None  # type: ignore[assignment]
         try:
             import paramiko  # noqa: F401
         finally:
             del sys.modules["invoke"]
+            if collects:
+                gc.enable()
