@@ -6,12 +6,14 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from deployer import cli, demo, resources
+from deployer import cli, demo, on_board, resources
 from deployer.config import Deployment
+from deployer.project import Project
+from deployer.push import BoardFile
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -19,6 +21,8 @@ ELSEWHERE = {
     "deploy push --board 192.168.1.10": "tests/boards/test_board_netns.py: needs that address",
     "deploy init --board root@192.168.1.10 --chip pcupid --yes": "test_init_writes_a_file_that_deploy_reads",
     "deploy export --checkpoint outputs/r1": "tests/export: needs PyTorch",
+    "deploy board emulate": "tests/emulator: boots a machine, and runs until it is stopped",
+    "deploy build": "tests/building: needs a compiler",
     "deploy board sim": "test_cli_board.py: runs until it is stopped",
 }
 STANDS_FOR = {"CLIP": "5-203128-A-0_22.05k.wav", "LOG": "board.log"}
@@ -42,6 +46,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             assert 0 == cli.execute(["convert", "-q"])
+            # something to roll back to
+            note = BoardFile(source=README, name=PurePosixPath("note"))
+            on_board.push(Project(deployment), deployment.board(None), files=[note])
         yield deployment
 
 
