@@ -1,9 +1,9 @@
 """Count the ARM instructions that an inference of the shipped model takes in the C runtime.
 
 `PYTHONPATH=. python tests/bench/count_native.py`. QEMU's user-mode emulator (the dynamic one of package
-`qemu-user`, which loads plugins) runs `dla_simulator` over one input and over three; half the difference is what one input
-takes: reading it, every instruction of the image, and writing the output. Counts do not depend on the machine or
-its load; cycles on a real core do depend on its caches and pipelines, and are not claimed here.
+`qemu-user`, which loads plugins) runs `dla_simulator` over one input and over three; half the difference is
+what one input takes: reading it, every instruction of the image, and writing the output. Counts do not depend
+on the machine or its load; cycles on a real core do depend on its caches and pipelines, and are not claimed.
 """
 
 from __future__ import annotations

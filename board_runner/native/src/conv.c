@@ -10,8 +10,8 @@ struct channel {
 };
 
 /* Sums of a tile too long for 32 bits, a chunk after the other, in 64. */
-static void finish_long(const struct sgs_kernels *kernels, const struct sgs_conv_layout *conv, struct sgs_tile tile, int rows,
-                        int columns, struct channel channel, int16_t *y)
+static void finish_long(const struct sgs_kernels *kernels, const struct sgs_conv_layout *conv, struct sgs_tile tile,
+                        int rows, int columns, struct channel channel, int16_t *y)
 {
     int64_t total[SGS_TILE_ROWS][SGS_TILE_COLUMNS] = {{0}};
     int32_t sum[SGS_TILE_ROWS][SGS_TILE_COLUMNS];
@@ -34,8 +34,8 @@ static void finish_long(const struct sgs_kernels *kernels, const struct sgs_conv
                 sgs_sat16((total[r][c] * channel.multiplier[r] + channel.offset[r]) >> channel.shift[r]);
 }
 
-static void run_tile(const struct sgs_kernels *kernels, const struct sgs_conv_layout *conv, const void *a, const char *b,
-                     int rows, int columns, struct channel channel, int16_t *y)
+static void run_tile(const struct sgs_kernels *kernels, const struct sgs_conv_layout *conv, const void *a,
+                     const char *b, int rows, int columns, struct channel channel, int16_t *y)
 {
     int32_t low[SGS_TILE_ROWS][SGS_TILE_COLUMNS], high[SGS_TILE_ROWS][SGS_TILE_COLUMNS];
     int tall = conv->single ? 1 : SGS_TILE_ROWS;
@@ -78,8 +78,8 @@ static void run_block(const struct sgs_call *call, const struct sgs_conv_layout 
         int16_t *y = (int16_t *)sgs_call_target(call) + m * conv->places + first;
         int rows = (int)sgs_smaller(tall, conv->rows - row);
         for (int64_t c = 0; c < columns; c += SGS_TILE_COLUMNS)
-            run_tile(call->setup->kernels, conv, a, panel + 4 * c, rows, (int)sgs_smaller(SGS_TILE_COLUMNS, columns - c),
-                     channel, y + c);
+            run_tile(call->setup->kernels, conv, a, panel + 4 * c, rows,
+                     (int)sgs_smaller(SGS_TILE_COLUMNS, columns - c), channel, y + c);
     }
 }
 

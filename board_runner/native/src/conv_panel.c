@@ -39,7 +39,8 @@ static void put(const struct sgs_conv_layout *conv, char *to, int64_t place, int
     }
 }
 
-static void fill_slowly(const struct sgs_conv_layout *conv, const struct lane *lane, int64_t from, int64_t to, int zero, char *row)
+static void fill_slowly(const struct sgs_conv_layout *conv, const struct lane *lane, int64_t from, int64_t to,
+                        int zero, char *row)
 {
     for (int64_t i = from; i < to; i++)
         for (int k = 0; k < conv->lanes; k++)

@@ -87,7 +87,8 @@ static void set_offsets(const struct sgs_conv_layout *conv, int32_t *offset)
         }
 }
 
-static void put_weight(const struct sgs_conv_layout *conv, void *packed, int64_t at, const struct sgs_tensor *weight, int64_t from)
+static void put_weight(const struct sgs_conv_layout *conv, void *packed, int64_t at, const struct sgs_tensor *weight,
+                       int64_t from)
 {
     if (conv->quads)
         ((int8_t *)packed)[at] = ((const int8_t *)weight->data)[from];
@@ -98,8 +99,8 @@ static void put_weight(const struct sgs_conv_layout *conv, void *packed, int64_t
 }
 
 /* One channel: step after step, `apart` elements from one to the next. Lanes that are not there stay 0. */
-static void pack_row(const struct sgs_conv_layout *conv, const struct sgs_tensor *weight, int64_t row, void *packed, int64_t at,
-                     int64_t apart)
+static void pack_row(const struct sgs_conv_layout *conv, const struct sgs_tensor *weight, int64_t row, void *packed,
+                     int64_t at, int64_t apart)
 {
     int64_t from = row * conv->depth * conv->taps;
     if (conv->by_taps) {
