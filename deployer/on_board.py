@@ -24,7 +24,7 @@ from deployer.hooks import Hooked
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.records import BoardInfo, RunRecord
-from deployer.release import keeping, lock
+from deployer.release import keeping, lock, manifest
 from deployer.release.keeping import Collected, RolledBack, Status
 
 
@@ -42,9 +42,26 @@ def push(
 
     With files of another origin, `chip` is the chip that their model is for.
     """
-    files = board_files(project, emit=emit) if files is None else files
-    with SshBoard(config) as board:
+    with _reached(config) as reached:
+        files = _hashed(board_files(project, emit=emit) if files is None else files, config)
+        board = reached.connect()
         return push_to(board, project, config, files, chip=chip, dry_run=dry_run, replace=replace, emit=emit)
+
+
+@contextlib.contextmanager
+def _reached(config: BoardConfig) -> Iterator[SshBoard]:
+    """A board whose connection is being made beside what the block does first; `connect()` waits for it."""
+    board = SshBoard(config).begin()
+    try:
+        yield board
+    finally:
+        board.close()
+
+
+def _hashed(files: list[BoardFile], config: BoardConfig) -> list[BoardFile]:
+    """The same files, whose checksums are known from now on. Raises as `manifest.of` does."""
+    manifest.of(files, config.directory, config.places)
+    return files
 
 
 def status(config: BoardConfig) -> Status:

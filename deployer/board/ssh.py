@@ -60,6 +60,11 @@ class SshBoard:
             self._turns = Turns(careful=_CAREFUL in self._connection.server)
         return self
 
+    @property
+    def connection(self) -> Connection:
+        """The open connection itself. Raises BoardUnreachable where there is none."""
+        return self._open()
+
     def close(self) -> None:
         """End the connection; harmless when there is none."""
         early, self._early = self._early, None

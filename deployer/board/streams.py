@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import tarfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -91,50 +90,29 @@ class Piece:
                 on_bytes(len(data))
 
 
-class Turn:
-    """One channel ends at a time: some servers (dropbear 2022.83) die when several close at once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def last(self, chunks: Iterable[bytes], held: threading.Event) -> Iterator[bytes]:
-        """`chunks`, and then the turn to end the stream; `held` tells whether it was taken."""
-        yield from chunks
-        self._lock.acquire()
-        held.set()
-
-    def give(self, held: threading.Event) -> None:
-        """Let the next stream end."""
-        if held.is_set():
-            self._lock.release()
-
-
-def send(
-    remote: Remote, pieces: Sequence[Piece], *, method: Method, on_bytes: OnBytes, turn: Turn | None = None
-) -> None:
+def send(remote: Remote, pieces: Sequence[Piece], *, method: Method, on_bytes: OnBytes) -> None:
     """Write `pieces` one after the other on one channel at a time. Folders exist already.
 
     Raises TransferError with the board's words, BoardUnreachable.
     """
-    turn = turn or Turn()
     whole = [piece for piece in pieces if not piece.in_place]
     for piece in pieces:
         if piece.in_place:
             blocks = piece.offset_bytes // RESUMED_BLOCK_BYTES
             args: list[PurePosixPath | int] = [piece.target, blocks, *piece.announces]
-            _stream(remote, CONTINUE, args, piece.chunks(on_bytes), pieces=[piece], turn=turn)
+            _stream(remote, CONTINUE, args, piece.chunks(on_bytes), pieces=[piece])
     if method == "tar":
         for folder in sorted({piece.target.parent for piece in whole}):
             some = [piece for piece in whole if piece.target.parent == folder]
-            _stream(remote, TAR, [folder], archive(some, on_bytes), pieces=some, turn=turn)
+            _stream(remote, TAR, [folder], archive(some, on_bytes), pieces=some)
         return
     for piece in whole:
         if method == "sftp":
             _by_sftp(remote, piece, on_bytes)
         elif method == "base64":
-            _stream(remote, BASE64, [piece.target], _encoded(piece, on_bytes), pieces=[piece], turn=turn)
+            _stream(remote, BASE64, [piece.target], _encoded(piece, on_bytes), pieces=[piece])
         else:
-            _stream(remote, CAT, [piece.target], piece.chunks(on_bytes), pieces=[piece], turn=turn)
+            _stream(remote, CAT, [piece.target], piece.chunks(on_bytes), pieces=[piece])
 
 
 def archive(pieces: Sequence[Piece], on_bytes: OnBytes) -> Iterator[bytes]:
@@ -171,14 +149,9 @@ def _stream(
     chunks: Iterable[bytes],
     *,
     pieces: Sequence[Piece],
-    turn: Turn,
 ) -> None:
-    held = threading.Event()
     limit = limit_s(sum(piece.size_bytes for piece in pieces))
-    try:
-        done = remote.script(text, *map(str, args), timeout_s=limit, stdin=turn.last(chunks, held))
-    finally:
-        turn.give(held)
+    done = remote.script(text, *map(str, args), timeout_s=limit, stdin=chunks)
     if done.timed_out:
         raise TransferError(
             f"{remote.address}: {pieces[0].target.name} was not through after {limit:.0f} s",

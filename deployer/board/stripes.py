@@ -23,7 +23,7 @@ from pathlib import PurePosixPath
 
 from deployer.board import streams
 from deployer.board.base import Board
-from deployer.board.streams import RESUMED_BLOCK_BYTES, Method, OnBytes, Piece, Turn
+from deployer.board.streams import RESUMED_BLOCK_BYTES, Method, OnBytes, Piece
 from deployer.errors import TransferError
 
 MOST_CHANNELS = 8
@@ -143,7 +143,6 @@ def _all(
     for load in loads:
         waiting.put(load)
     stop = threading.Event()
-    turn = Turn()
     through: deque[PurePosixPath] = deque()
     counting = threading.Lock()
 
@@ -162,7 +161,7 @@ def _all(
             segment = _STRIPED.match(load[0].target.name) is not None  # and alone in its load
             if segment:
                 load = [replace(load[0], announces=tuple(_drained(through)))]
-            streams.send(board, load, method=method, on_bytes=counted, turn=turn)
+            streams.send(board, load, method=method, on_bytes=counted)
             if segment:
                 through.append(_marker(load[0]))
 
