@@ -31,6 +31,9 @@ ACTIVATIONS = frozenset(
 )
 
 
+TRAINING = "though a convolution stands before it: exported in training mode?"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One row of the verification report."""
@@ -46,8 +49,13 @@ def row(name: str, faults: Iterable[str], good: str) -> Check:
     return Check(name=name, passed=not listed, detail="; ".join(listed) or good)
 
 
-def graph_checks(graphs: Graphs, contract: InputContract, opset: int) -> list[Check]:
-    """Every check of this module on `graphs`, which should be at `opset` and fulfil `contract`."""
+def graph_checks(
+    graphs: Graphs, contract: InputContract, opset: int, *, keeps_norms: bool = False
+) -> list[Check]:
+    """Every check of this module on `graphs`, which should be at `opset` and fulfil `contract`.
+
+    `keeps_norms` is for networks with batch normalisations that no layer beside them can take.
+    """
     return [
         checker(graphs),
         opset_as_asked(graphs, opset),
@@ -57,7 +65,7 @@ def graph_checks(graphs: Graphs, contract: InputContract, opset: int) -> list[Ch
         no_duplicate_weights(graphs),
         no_shared_weights(graphs),
         constant_convolutions(graphs),
-        no_batch_normalisation(graphs),
+        no_batch_normalisation(graphs, keeps_norms=keeps_norms),
         contract_stored(graphs, contract),
     ]
 
@@ -186,17 +194,24 @@ def _constants(model: onnx.ModelProto) -> set[str]:
     return fixed
 
 
-def no_batch_normalisation(graphs: Graphs) -> Check:
-    """Whatever batch normalisation was not folded into a convolution, and why."""
-    faults = []
+def no_batch_normalisation(graphs: Graphs, *, keeps_norms: bool = False) -> Check:
+    """Whatever batch normalisation was not folded into a convolution, and why.
+
+    With `keeps_norms` only those count as faults that stand right behind a convolution of fixed weights.
+    """
+    faults, kept = [], Counter[str]()
     for name, model in graphs.items():
         makers = {value: node for node in model.graph.node for value in node.output}
         fixed = _constants(model)
         for node in model.graph.node:
             if node.op_type == "BatchNormalization":
                 why = _why_unfolded(makers.get(node.input[0]), fixed)
-                faults.append(f"{name}: {node.name or node.output[0]} is left, {why}")
-    return row("batch normalisation folded", faults, "none left")
+                if keeps_norms and why != TRAINING:
+                    kept[f"{name}: {why}"] += 1
+                else:
+                    faults.append(f"{name}: {node.name or node.output[0]} is left, {why}")
+    good = "; ".join(f"{where.replace(':', f': {count} left,', 1)}" for where, count in kept.items())
+    return row("batch normalisation folded", faults, good or "none left")
 
 
 def _why_unfolded(before: onnx.NodeProto | None, fixed: set[str]) -> str:
@@ -207,7 +222,7 @@ def _why_unfolded(before: onnx.NodeProto | None, fixed: set[str]) -> str:
     if before.op_type == "Conv" and not all(value in fixed for value in before.input[1:] if value):
         return "for its convolution has weights computed at run time"
     if before.op_type == "Conv":
-        return "though a convolution stands before it: exported in training mode?"
+        return TRAINING
     return f"for {before.op_type}, not a convolution, stands before it"
 
 

@@ -31,11 +31,12 @@ class TorchEngine:
         self._network = sources.load(contract.model, folder).network.eval()
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
-        """The one output. Raises ModelError for inputs not the model's."""
+        """Every output. Raises ModelError for inputs not the model's."""
         import torch
 
         spec = self.inputs[0]
         spec.check(inputs[spec.name])
         with torch.inference_mode():
-            value = self._network(torch.from_numpy(inputs[spec.name]))
-        return {self.outputs[0].name: value.numpy()}
+            made = self._network(torch.from_numpy(inputs[spec.name]))
+        values = made if isinstance(made, tuple) else (made,)
+        return {out.name: value.numpy() for out, value in zip(self.outputs, values, strict=True)}

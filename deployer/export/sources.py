@@ -22,11 +22,15 @@ READERS = {"eat": "deployer.export.eat_source", "kws": "deployer.export.kws_chec
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A trained network, ready to evaluate, and what it expects and gives."""
+    """A trained network, ready to evaluate, and what it expects and gives.
+
+    `keeps_norms` says that it has batch normalisations which no layer beside them can take.
+    """
 
     folder: Path
     network: nn.Module
     contract: InputContract
+    keeps_norms: bool = False
 
     @property
     def parameters(self) -> int:

@@ -28,13 +28,13 @@ def verify(
 ) -> list[Check]:
     """A row for every check of `graphs` against the network they came from, failed ones included."""
 
-    def network(value: Array) -> Array:
+    def network(value: Array) -> list[Array]:
         with torch.no_grad():
-            output: Array = source.network(torch.from_numpy(value)).numpy()
-        return output
+            outputs = source.network(torch.from_numpy(value))
+        return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     return [
-        *graph_checks(graphs, contract, opset),
+        *graph_checks(graphs, contract, opset, keeps_norms=source.keeps_norms),
         *run_checks(graphs, contract, network, inputs, limits),
     ]
 
