@@ -103,6 +103,7 @@ def _in_runner(
     model: onnx.ModelProto,
     contract: InputContract,
     inputs: Mapping[str, Array],
+    *,
     expected: Mapping[str, Array],
     limits: Limits,
 ) -> Check:
