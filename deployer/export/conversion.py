@@ -33,8 +33,12 @@ def contract_of(checkpoint: Checkpoint) -> InputContract:
     )
 
 
-def trace(source: Source | Checkpoint, contract: InputContract) -> tuple[onnx.ModelProto, Sequence[str]]:
+def trace(
+    source: Source | Checkpoint, contract: InputContract, *, keep_norms: bool = False
+) -> tuple[onnx.ModelProto, Sequence[str]]:
     """The network as an ONNX model at `OPSET`, and what the exporter warned of.
+
+    With `keep_norms` every batch normalisation and the name of every weight stay as in the network.
 
     The exporter that traces is asked for by name: its successor answers a request for opset 13 with opset 18.
     Raises ModelError when the exporter cannot.
@@ -50,6 +54,8 @@ def trace(source: Source | Checkpoint, contract: InputContract) -> tuple[onnx.Mo
                 written,
                 opset_version=OPSET,
                 dynamo=False,
+                training=torch.onnx.TrainingMode.PRESERVE if keep_norms else torch.onnx.TrainingMode.EVAL,
+                do_constant_folding=not keep_norms,
                 input_names=[spec.name for spec in contract.inputs],
                 output_names=[spec.name for spec in contract.outputs],
             )

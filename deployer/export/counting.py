@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+OWN_COUNT = "multiplications"
+
 
 def parameters(network: nn.Module) -> int:
     """How many values are trained; statistics and fixed filters not counted."""
@@ -15,14 +17,21 @@ def parameters(network: nn.Module) -> int:
 
 
 def multiplications(network: nn.Module, *shape: int) -> int:
-    """Multiply-accumulates of the convolutions and linear layers for one input of `shape`; padding counts."""
+    """Multiply-accumulates of the convolutions and linear layers for one input of `shape`; padding counts.
+
+    A layer that makes its own weights counts for itself: its method `multiplications` takes its output.
+    """
     found: list[int] = []
 
     def count(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
+        if hasattr(layer, OWN_COUNT):
+            found.append(int(layer.multiplications(output)))
+            return
         each = layer.in_features if isinstance(layer, nn.Linear) else math.prod(layer.weight.shape[1:])
         found.append(int(output.numel() * each))
 
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d)]
+    kinds = nn.Linear | nn.Conv1d | nn.Conv2d
+    layers = [one for one in network.modules() if isinstance(one, kinds) or hasattr(one, OWN_COUNT)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
         with torch.no_grad():

@@ -14,6 +14,33 @@ from deployer.folding.report import FoldReport
 
 SUFFIX = "_bnfused"
 PAIRS = 60
+PYTORCH = (".pt", ".pth", ".bin", ".ckpt", ".tar")
+
+
+def fold_any(
+    path: Path, out: Path | None = None, *, graph: Path | None = None, model: str = "eat", pairs: int = PAIRS
+) -> FoldReport:
+    """Fold whatever lies at `path`: a checkpoint folder, a PyTorch or TensorFlow checkpoint, else an ONNX model.
+
+    `graph` and `model` are for checkpoints, as in `fold_checkpoint` and `fold_tensorflow`. Raises as these do.
+    """
+    if is_tensorflow(path):
+        from deployer.folding.tf import fold_tensorflow
+
+        return fold_tensorflow(path, out, graph=graph)
+    if path.is_dir() or path.suffix in PYTORCH:
+        from deployer.export.requirements import require_tools
+
+        require_tools()
+        from deployer.export.state_fold import fold_checkpoint
+
+        return fold_checkpoint(path, out, model=model, graph=graph, pairs=pairs)
+    return fold_onnx(path, out, pairs=pairs)
+
+
+def is_tensorflow(path: Path) -> bool:
+    """Whether `path` is the common start of the files of a TensorFlow checkpoint, or one of them."""
+    return path.suffix in (".index", ".meta") or path.with_name(f"{path.name}.index").is_file()
 
 
 def fold_onnx(path: Path, out: Path | None = None, *, pairs: int = PAIRS) -> FoldReport:

@@ -5,7 +5,7 @@
 The six keyword-spotting networks with random weights, as `deploy export` writes them; needs the extra [export].
 Minimum and median of both sides are printed; the limit is on the ratio of the minima.
 """
-# ruff: noqa: E402 - the path must hold the repository before its tests are imported
+
 
 from __future__ import annotations
 
