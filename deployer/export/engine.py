@@ -28,7 +28,7 @@ class TorchEngine:
         from deployer.export import sources
 
         self.inputs, self.outputs = contract.inputs, contract.outputs
-        self._network = sources.load(contract.model, folder).network.eval()
+        self._network = sources.load(contract.model, folder).reference.eval()
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
         """Every output. Raises ModelError for inputs not the model's."""

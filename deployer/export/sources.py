@@ -16,7 +16,11 @@ from deployer.errors import MissingArtifact
 SETTINGS = "args.yml"
 WEIGHTS = "chkpnt.pt"
 
-READERS = {"eat": "deployer.export.eat_source", "kws": "deployer.export.kws_checkpoint"}
+READERS = {
+    "eat": "deployer.export.eat_source",
+    "efficientat": "deployer.export.efficientat_source",
+    "kws": "deployer.export.kws_checkpoint",
+}
 """Model -> the module whose `load(folder)` gives a `Source`."""
 
 
@@ -24,18 +28,25 @@ READERS = {"eat": "deployer.export.eat_source", "kws": "deployer.export.kws_chec
 class Source:
     """A trained network, ready to evaluate, and what it expects and gives.
 
-    `keeps_norms` says that it has batch normalisations which no layer beside them can take.
+    `keeps_norms` says that it has batch normalisations which no layer beside them can take. `trained` is what
+    `network` was before it was rewritten for the export: the reference of all comparisons.
     """
 
     folder: Path
     network: nn.Module
     contract: InputContract
     keeps_norms: bool = False
+    trained: nn.Module | None = None
+
+    @property
+    def reference(self) -> nn.Module:
+        """The network as it was trained."""
+        return self.network if self.trained is None else self.trained
 
     @property
     def parameters(self) -> int:
         """How many values were trained; statistics and fixed filters not counted."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
+        return sum(parameter.numel() for parameter in self.reference.parameters())
 
 
 def load(model: str, folder: Path) -> Source:

@@ -30,7 +30,7 @@ def verify(
 
     def network(value: Array) -> list[Array]:
         with torch.no_grad():
-            outputs = source.network(torch.from_numpy(value))
+            outputs = source.reference(torch.from_numpy(value))
         return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     return [
