@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.boards.servers import REAL_KINDS, Place, listening, openssh, real
+from tests.boards.servers import REAL_KINDS, Place, listening, openssh, real, roots
 from tests.boards.wire import Wire
 
 _SAMPLES = 114_688
@@ -84,7 +84,7 @@ def _server(kind: str, folder: Path) -> Iterator[Place]:
             yield place
     else:
         with real(folder / "board", REAL_KINDS["dropbear"]) as place:
-            assert place.frame is not None
+            roots.add_program(folder / "board/root", "/usr/bin/scp", "usr/bin/scp")
             listening(place)
             yield place
 

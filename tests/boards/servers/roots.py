@@ -78,8 +78,9 @@ def add_program(root: Path, program: str, target: str) -> None:
     shutil.copy(program, root / target)
     for library in _libraries(program):
         there = root / library.lstrip("/")
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, there)
+        if not there.exists():  # a server that runs already has it mapped: writing over it would kill it
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, there)
 
 
 def dropbear_key(path: Path) -> None:
