@@ -19,7 +19,7 @@ from board_runner.plan.fuse import fused
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-def _graph(
+def conv_graph(
     shape: tuple[int, ...],
     weights: tuple[int, ...],
     *,
@@ -95,7 +95,7 @@ def test_any_geometry_is_computed_as_written(
         "multiplier": (6, 12, 1),
     }[kind]
     where: dict[str, Any] = {"pads": {"pads": pads}, "pad node": {}}.get(how, {"auto_pad": how})
-    graph = _graph(
+    graph = conv_graph(
         (batch, 6, *size),
         (out, inside, *kernel),
         pad=pads if how == "pad node" else None,
@@ -113,9 +113,9 @@ def test_large_planes_are_done_in_tiles_and_groups(monkeypatch: pytest.MonkeyPat
     """With room for a few rows or channels only, the parts join without a seam."""
     monkeypatch.setattr(planes, "COLUMN_BYTES", 4096)
     monkeypatch.setattr(planes, "GROUP_BYTES", 16384)
-    _both_agree(_graph((1, 6, 23, 37), (8, 6, 3, 3), pads=[1, 1, 1, 1]))
-    _both_agree(_graph((1, 6, 23, 37), (8, 6, 1, 1)))
-    _both_agree(_graph((1, 7, 23, 37), (7, 1, 3, 3), pads=[1, 1, 1, 1], group=7))
+    _both_agree(conv_graph((1, 6, 23, 37), (8, 6, 3, 3), pads=[1, 1, 1, 1]))
+    _both_agree(conv_graph((1, 6, 23, 37), (8, 6, 1, 1)))
+    _both_agree(conv_graph((1, 7, 23, 37), (7, 1, 3, 3), pads=[1, 1, 1, 1], group=7))
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_large_planes_are_done_in_tiles_and_groups(monkeypatch: pytest.MonkeyPat
 )
 def test_what_does_not_fit_one_step_keeps_its_own(change: dict[str, Any], steps: int) -> None:
     """Two paddings in a row and one that crops are computed as written."""
-    _both_agree(_graph((1, 6, 9, 9), (5, 6, 3, 3), **change), steps)
+    _both_agree(conv_graph((1, 6, 9, 9), (5, 6, 3, 3), **change), steps)
 
 
 @pytest.mark.parametrize("groups", [1, 6])
 def test_a_plane_too_small_for_its_filter_is_refused(groups: int) -> None:
     """The message names the node, as it would without the plan."""
-    engine = FloatEngine(_graph((1, 6, 2, 9), (6, 6 // groups, 3, 3), group=groups))
+    engine = FloatEngine(conv_graph((1, 6, 2, 9), (6, 6 // groups, 3, 3), group=groups))
     with pytest.raises(ModelError, match="conv"):
         engine.run({"x": np.zeros((1, 6, 2, 9), np.float32)})
