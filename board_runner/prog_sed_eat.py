@@ -20,7 +20,7 @@ from board_runner import audio, engine, models, protocol
 from board_runner.contract import InputContract, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import DeployError, ModelError
-from board_runner.models.base import run_model
+from board_runner.models.base import Decision, run_model
 
 NAME = "prog_sed_eat"
 USAGE = f"""Usage: ./{NAME} [-i] [-m]
@@ -83,6 +83,10 @@ def _answer(path: Path, loaded: Engine, contract: InputContract, write: Write) -
         outputs = run_model(model, timed, samples, contract)
         started = time.perf_counter()
         decision = model.decode(outputs)
+        if not isinstance(decision, Decision):
+            raise ModelError(
+                f"{contract.model} has no classes: this program prints a class id and nothing else"
+            )
     except ModelError:
         write(protocol.invoke_failure(protocol.INVALID_MODEL_BUFFER))
         raise

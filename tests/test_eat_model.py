@@ -91,4 +91,4 @@ def test_the_shipped_model_gives_the_checkpoints_logits() -> None:
         outputs = run_model(models.get("eat"), engine, samples, CONTRACT)
 
         np.testing.assert_allclose(outputs[0]["output"][0], expected, atol=1e-3)
-        assert int(np.argmax(expected)) == models.get("eat").decode(outputs).class_id
+        assert int(np.argmax(expected)) == eat.decode(outputs).class_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from board_runner.contract import Array, InputContract, Tensors
 from board_runner.engine import Engine
@@ -17,6 +17,16 @@ class Decision:
     class_id: int
     score: float
     margin: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """What a network says of one clip that has no classes: a direction, `vector` of length 1."""
+
+    vector: tuple[float, ...]
+
+
+Answer: TypeAlias = Decision | Embedding
 
 
 class AudioModel(Protocol):
@@ -36,7 +46,7 @@ class AudioModel(Protocol):
         """Mono float32 samples at the contract's rate -> the inputs of each run, in order."""
         ...
 
-    def decode(self, outputs: Sequence[Tensors]) -> Decision:
+    def decode(self, outputs: Sequence[Tensors]) -> Answer:
         """The outputs of each run -> what the model says of the whole clip."""
         ...
 

@@ -81,10 +81,8 @@ def run_checks(
             _rejects(name, session, contract),
         ]
     name, model = list(graphs.items())[-1]
-    return [
-        *rows,
-        _in_runner(name, model, contract, dict(list(inputs.items())[:IN_RUNNER]), expected, limits),
-    ]
+    few = dict(list(inputs.items())[:IN_RUNNER])
+    return [*rows, _in_runner(name, model, contract, few, expected=expected, limits=limits)]
 
 
 def _told_apart(outputs: Mapping[str, Sequence[Array]], contract: InputContract) -> dict[str, Array]:
