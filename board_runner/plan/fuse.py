@@ -11,6 +11,7 @@ from board_runner.contract import Array
 from board_runner.graph import Graph
 from board_runner.plan.convolutions import conv_chain
 from board_runner.plan.convolutions2d import plane_chain
+from board_runner.plan.gates import hard_swish_chain, plane_mean
 from board_runner.plan.pattern import Match, Pattern
 from board_runner.plan.program import Program, Step, node_step
 from board_runner.plan.tensors import decomposed_gelu, decomposed_layer_norm, layer_normalization, sum_chain
@@ -22,6 +23,8 @@ PATTERNS: tuple[Callable[[Pattern, int], Match | None], ...] = (
     decomposed_layer_norm,
     decomposed_gelu,
     sum_chain,
+    hard_swish_chain,
+    plane_mean,
 )
 """Tried in this order at each node; the first that matches takes its nodes."""
 
