@@ -22,8 +22,8 @@ Fill = Literal["zeros", "reflect"]
 class EcapaShape:
     """One network. `inner` are the channels within a block, `pooled` those that are pooled over time.
 
-    `context`: the attention sees the whole clip's statistics. `gather_norm`: a batch normalisation where the blocks'
-    results come together. `unit_length`: one after the embedding, which then has length 1.
+    `context`: the attention sees the whole clip's statistics. `gather_norm`: a batch normalisation where the
+    blocks' results come together. `unit_length`: one after the embedding, which then has length 1.
     """
 
     channels: int = 512

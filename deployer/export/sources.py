@@ -18,6 +18,7 @@ WEIGHTS = "chkpnt.pt"
 
 READERS = {
     "eat": "deployer.export.eat_source",
+    "ecapa": "deployer.export.ecapa_source",
     "efficientat": "deployer.export.efficientat_source",
     "kws": "deployer.export.kws_checkpoint",
 }
