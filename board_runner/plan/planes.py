@@ -145,9 +145,9 @@ class _Depthwise:
     padded: Array
     inner: tuple[slice, slice]
     source: Array
+    target: Array
     windows: Array
     bands: Array
-    product: Array
     spare: Array
     out: Array
     width: int
@@ -199,13 +199,18 @@ class DepthwiseConv2d:
             (group, rows, blocks, kh, span),
             (plane, sh * line * item, block * sw * item, line * item, item),
         )
+        # A window of the source, its rows one after the other, is one row of the product's left side.
+        each, row, _ = windows.strides
+        target = np.lib.stride_tricks.as_strided(
+            windows, source.shape, (each, blocks * row, row, span * item, item)
+        )
         return _Depthwise(
             padded=padded,
             inner=(slice(pads[0], pads[0] + height), slice(pads[1], pads[1] + width)),
             source=source,
+            target=target,
             windows=windows,
             bands=self._bands(block, span, sw),
-            product=np.empty((group, rows * blocks, block), np.float32),
             spare=np.empty((group, rows * blocks, block), np.float32),
             out=np.empty((batch, channels, rows, blocks * block), np.float32),
             width=columns,
@@ -224,14 +229,7 @@ class DepthwiseConv2d:
     def _filter(self, x: Array, s: _Depthwise, first: int, out: Array) -> None:
         count = len(x)
         s.padded[:count, s.inner[0], s.inner[1]] = x
-        windows, product, source = s.windows[:count], s.product[:count], s.source[:count]
-        each, line, item = windows.strides
-        blocks, span = source.shape[2], source.shape[4]
-        # A window of the source, its rows one after the other, is one row of the product's left side.
-        into = np.lib.stride_tricks.as_strided(
-            windows, source.shape, (each, blocks * line, line, span * item, item)
-        )
-        into[...] = source
-        np.matmul(windows, s.bands[first : first + count], out=product)
+        s.target[:count] = s.source[:count]
+        product = out.reshape(count, *s.spare.shape[1:])  # blocks of a row lie one after the other: a view
+        np.matmul(s.windows[:count], s.bands[first : first + count], out=product)
         activate(product, self._alpha, s.spare[:count])
-        out[...] = product.reshape(out.shape)
