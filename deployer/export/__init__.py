@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.events import Emit, ignore
 
 if TYPE_CHECKING:
+    from board_runner.contract import InputContract
+    from deployer.export.checks import Check
     from deployer.export.report import ExportReport
 
 
-def run(checkpoint_dir: Path, out_dir: Path, emit: Emit = ignore, *, model: str = "eat") -> ExportReport:
+def run(
+    checkpoint_dir: Path,
+    out_dir: Path,
+    emit: Emit = ignore,
+    *,
+    model: str = "eat",
+    labelled: Sequence[tuple[Path, int]] = (),
+) -> ExportReport:
     """Write `<model>.onnx`, `<model>_sim.onnx` and the verification report of a checkpoint folder into `out_dir`.
+
+    With `labelled` clips, each a wav with its class, the accuracies of network and export are held together.
 
     Raises UsageError without PyTorch or the ONNX tools, ModelError or MissingArtifact for a folder that
     cannot be used, CheckFailed when a check of the export fails.
@@ -22,4 +34,17 @@ def run(checkpoint_dir: Path, out_dir: Path, emit: Emit = ignore, *, model: str 
     require_tools()
     from deployer.export.onnx_export import export_model
 
-    return export_model(checkpoint_dir, out_dir, model=model, emit=emit)
+    return export_model(checkpoint_dir, out_dir, model=model, labelled=labelled, emit=emit)
+
+
+def examine(path: Path, contract: InputContract) -> list[Check]:
+    """The faults of a spectrogram model exported elsewhere, a row each; see `traps.examine`.
+
+    Raises UsageError without the ONNX tools, ModelError for a file that is no such model.
+    """
+    from deployer.export.requirements import require_tools
+
+    require_tools()
+    from deployer.export import traps
+
+    return traps.examine(path, contract)

@@ -13,6 +13,7 @@ import torch
 from board_runner.contract import METADATA_KEY, InputContract, TensorSpec
 from board_runner.errors import ModelError
 from board_runner.models import eat
+from deployer.export import traps
 from deployer.export.checkpoint import Checkpoint
 from deployer.export.sources import Source
 from deployer.folding.graph import fold_graph
@@ -60,7 +61,9 @@ def trace(
                 output_names=[spec.name for spec in contract.outputs],
             )
         except Exception as e:  # the exporter translates none of its own failures
-            raise ModelError(f"{source.folder}: PyTorch could not export the network: {e}") from e
+            raise ModelError(
+                f"{source.folder}: PyTorch could not export the network: {e}", hint=traps.cure(e)
+            ) from e
     model = onnx.load_model_from_string(written.getvalue())
     _set_output_shapes(model, contract)
     return model, list(dict.fromkeys(str(warning.message) for warning in caught))

@@ -14,7 +14,7 @@ from board_runner.contract import InputContract
 from deployer import resources
 from deployer.errors import CheckFailed
 from deployer.events import Advanced, Emit, Finished, Logged, Started, ignore
-from deployer.export import conversion, sources
+from deployer.export import accuracy_gate, conversion, sources
 from deployer.export.checks import Check, operators
 from deployer.export.report import TEXT_NAME, ExportReport, ModelFile
 from deployer.export.verify import inputs_of, verify
@@ -31,6 +31,7 @@ def export_model(
     *,
     model: str = "eat",
     clips: Sequence[Path] | None = None,
+    labelled: Sequence[tuple[Path, int]] = (),
     emit: Emit = ignore,
 ) -> ExportReport:
     """Write the network of `checkpoint_dir`, as traced and simplified, and its report into `out_dir`.
@@ -38,8 +39,9 @@ def export_model(
     `model` is the name of its kind; the files are called `<model>.onnx` and `<model>_sim.onnx`.
 
     `clips` are recordings to compare on beside the seeded signals; None stands for the shipped ones, if they
-    have the model's rate. Models that fail a check get names that begin with `rejected_`, and earlier good
-    ones stay. Raises CheckFailed then, ModelError or MissingArtifact for a folder that cannot be used,
+    have the model's rate. `labelled` are clips of known class, over which the network and what was made of it may
+    differ in accuracy by half a percent. Models that fail a check get names that begin with `rejected_`, and
+    earlier good ones stay. Raises CheckFailed then, ModelError or MissingArtifact for a folder that cannot be used,
     InputError for such a clip.
     """
     emit(Started(step=STEP, total=4))
@@ -57,6 +59,8 @@ def export_model(
     emit(Advanced(step=STEP, done=3, total=4, note="simplified"))
     inputs = inputs_of(contract, _shipped_clips(contract) if clips is None else clips)
     checks = verify(graphs, contract, source, opset=conversion.OPSET, inputs=inputs)
+    if labelled:
+        checks.append(accuracy_gate.of_export(source, list(graphs.values())[-1], labelled).check())
     emit(Advanced(step=STEP, done=4, total=4, note="verified"))
     files = _write(graphs, out_dir, checks)
     report = ExportReport(
