@@ -1,0 +1,1 @@
+"""Figures of merit: how well scores tell same from different. numpy alone."""
