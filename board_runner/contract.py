@@ -23,19 +23,26 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
-    """Name, numpy dtype name and static shape of one graph input or output."""
+    """Name, numpy dtype name and shape of one graph input or output; a size of -1 may be any."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
 
     def check(self, value: Array) -> None:
-        """Raise ModelError unless `value` has exactly this dtype and shape."""
-        if value.shape != self.shape or value.dtype != np.dtype(self.dtype):
+        """Raise ModelError unless `value` has exactly this dtype, and this shape but for sizes of -1."""
+        if not self._fits(value.shape) or value.dtype != np.dtype(self.dtype):
             raise ModelError(
                 f"input {self.name!r} wants {self.dtype}{list(self.shape)}, "
                 f"got {value.dtype}{list(value.shape)}"
             )
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        if -1 not in self.shape:
+            return shape == self.shape
+        return len(shape) == len(self.shape) and all(
+            want in (-1, have) for want, have in zip(self.shape, shape, strict=True)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import cast
 from board_runner.errors import UsageError
 from board_runner.models.base import AudioModel
 
-NAMES = ("eat", "ecapa", "efficientat", "kws")
+NAMES = ("eat", "ecapa", "efficientat", "kws", "wenet")
 
 
 def get(name: str) -> AudioModel:

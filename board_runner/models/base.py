@@ -26,7 +26,15 @@ class Embedding:
     vector: tuple[float, ...]
 
 
-Answer: TypeAlias = Decision | Embedding
+@dataclass(frozen=True, kw_only=True)
+class Transcript:
+    """What a recogniser heard in one clip: token numbers, and the natural logarithm of their likelihood."""
+
+    tokens: tuple[int, ...]
+    score: float
+
+
+Answer: TypeAlias = Decision | Embedding | Transcript
 
 
 class AudioModel(Protocol):
