@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from deployer import interrupts
 from deployer.board.base import Completed, OnOutput
 from deployer.board.link import Process
 from deployer.errors import BoardUnreachable
@@ -107,6 +108,7 @@ class Exchange:
             if left <= 0:
                 return
             self._process.read(min(left, _TICK_S), self._take)
+            interrupts.check()
 
     def feed(self, data: Iterable[bytes], *, before_end: Callable[[], None] = lambda: None) -> None:
         """Send standard input beside the reading; a program that stops listening is no error.
@@ -127,6 +129,7 @@ class Exchange:
         while True:
             left = deadline - time.monotonic()
             self._process.read(min(max(left, 0.0), _TICK_S), self._take)
+            interrupts.check()
             ended = self._process.ended()
             if self._feed_error is not None:  # it has ended the input, which then looks like an end
                 raise self._feed_error

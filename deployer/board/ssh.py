@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from deployer import interrupts
 from deployer.board.base import BoardFacts, Completed, Link, OnOutput, Upload
 from deployer.board.channel import Exchange, PidMarker
 from deployer.board.config import BoardConfig
@@ -118,7 +119,7 @@ class SshBoard:
 
     def link(self) -> Link:
         """What is known of the connection. Raises BoardUnreachable."""
-        with Turn(self._turns, ends_by_itself=True):
+        with interrupts.deferred(), Turn(self._turns, ends_by_itself=True):
             return self._open().link()
 
     def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:
@@ -141,7 +142,7 @@ class SshBoard:
 
     def sftp(self) -> SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
-        with Turn(self._turns, ends_by_itself=False):
+        with interrupts.deferred(), Turn(self._turns, ends_by_itself=False):
             return self._open().sftp()
 
     def check_alive(self, cause: BaseException | None = None) -> None:
@@ -169,7 +170,7 @@ class SshBoard:
         marker = PidMarker()
         command = command_line(argv, cwd=cwd, env={**self.config.env, **(env or {})}, first=marker.command)
         without_input = isinstance(stdin, Collection) and not stdin
-        with Turn(self._turns, ends_by_itself=without_input) as turn:
+        with interrupts.deferred(), Turn(self._turns, ends_by_itself=without_input) as turn:
             exchange = Exchange(self._open().start(command), marker=marker, on_output=on_output)
             try:
                 if self._turns.careful:

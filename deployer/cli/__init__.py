@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from board_runner.errors import DeployError
-from deployer import __version__
+from deployer import __version__, interrupts
 from deployer.errors import BUG, INTERRUPTED
 
 COMMANDS = {
@@ -88,7 +88,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def execute(argv: Sequence[str]) -> int:
     """Run the command line; gives the exit code. Only a bug of ours shows a traceback."""
     try:
-        code = cli.main(args=list(argv), prog_name="deploy", standalone_mode=False)
+        with interrupts.handled():
+            code = cli.main(args=list(argv), prog_name="deploy", standalone_mode=False)
     except DeployError as e:
         _complain(str(e), e.hint)
         return e.exit_code

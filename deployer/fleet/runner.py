@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import threading
 import time
 import traceback
@@ -15,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from board_runner.errors import DeployError
+from deployer import interrupts
 from deployer.board.config import BoardConfig
 from deployer.errors import BUG
 from deployer.events import Advanced, Emit, Event
@@ -136,7 +136,7 @@ class _Run(Generic[T]):
     def interrupt(self) -> None:
         """Interrupt every thread at its board, and wait a while for it to end there."""
         for running in self._running.values():
-            _interrupt(running.thread)
+            interrupts.interrupt(running.thread)
         deadline = time.monotonic() + _GRACE_S
         while self._running and time.monotonic() < deadline:
             self._take()
@@ -228,17 +228,6 @@ def _throttled(emit: Emit) -> Emit:
         emit(event)
 
     return pass_on
-
-
-def _interrupt(thread: threading.Thread) -> None:
-    """Raise KeyboardInterrupt in a thread, at its next step in Python: what a terminal does to the main one.
-
-    Every wait for a board is made of short ones, so that this is soon.
-    """
-    if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
-        )
 
 
 def _bug(error: BaseException) -> Trouble:
