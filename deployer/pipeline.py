@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from deployer import artifacts, on_board, program
+from deployer import artifacts, at_work, on_board, program
 from deployer import build as build_step
 from deployer import convert as convert_step
 from deployer import export as export_step
@@ -95,11 +95,11 @@ def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *
         on_board.push_to(board, project, config, needed, emit=emit)
         why_not = board_stage.missing(board, simulator)
         if simulator is not None and why_not is None:
-            with on_board.working(board, purpose, emit=emit):
+            with at_work.working(board, purpose, emit=emit):
                 return _board_tensors(board, project, simulator, clips, emit=emit).stage
         wavs = [BoardFile(source=clip, name=PurePosixPath(clip.name)) for clip in clips]
         on_board.push_to(board, project, config, [*needed, *wavs], emit=emit)
-        with on_board.working(board, purpose, emit=emit):
+        with at_work.working(board, purpose, emit=emit):
             class_ids = _class_ids(board, placed, clips, emit=emit)
     emit(Finished(step="board", note=f"{len(class_ids)} clips, class ids only"))
     detail = f"{placed.name} on {config.name}: class ids only, since {why_not}"
@@ -149,7 +149,7 @@ class WholeChain:
     """What `deploy all` saw."""
 
     compared: Compared
-    benched: on_board.Benched
+    benched: at_work.Benched
 
 
 def run_all(project: Project, config: BoardConfig, *, emit: Emit = ignore) -> WholeChain:
@@ -158,7 +158,7 @@ def run_all(project: Project, config: BoardConfig, *, emit: Emit = ignore) -> Wh
     convert(project, emit=emit)
     asked = Request(stages=("float", "fixed", "offline"))
     compared = compare(project, asked, config=lambda: config, emit=emit)
-    return WholeChain(compared=compared, benched=on_board.bench(project, config, emit=emit))
+    return WholeChain(compared=compared, benched=at_work.bench(project, config, emit=emit))
 
 
 def export(project: Project, *, emit: Emit = ignore) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from deployer import artifacts, labels, resources, yaml_source
+from deployer import labels, resources, yaml_source
 from deployer.board.config import BoardConfig
 from deployer.config import Deployment
 from deployer.errors import MissingArtifact
@@ -122,6 +122,8 @@ class Project:
     @property
     def artifacts_dir(self) -> Path:
         """Where this project's converted model is kept."""
+        from deployer import artifacts
+
         chip = self.deployment.settings.chip
         return artifacts.folder_for(self._store, chip=chip, model=self.onnx.stem)
 
@@ -151,6 +153,7 @@ class Project:
     @property
     def image_facts(self) -> ImageFacts:
         """For which chip the image that goes to the board is, and what it takes. Raises MissingArtifact."""
+        from deployer import artifacts
         from deployer.conversion import image_facts
 
         if self.ready_image is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -58,15 +58,15 @@ def push(
     files: Sequence[BoardFile],
     directory: PurePosixPath,
     *,
-    chip: str | None = None,
+    chip: Callable[[], str] | None = None,
     dry_run: bool = False,
     replace: bool = False,
     emit: Emit = ignore,
 ) -> PushReport:
     """Make `files` the current release. Where they are already, told by content on the board, one command says so.
 
-    `chip` is the chip the model is for; a board proven to be of another is refused. `replace` allows the
-    present release to go first where two do not fit.
+    `chip` tells the chip the model is for, and is asked when something is to be sent; a board proven to be of
+    another is refused. `replace` allows the present release to go first where two do not fit.
 
     Raises MissingArtifact and UsageError before anything is sent; NoSpace when the board has no room (it is
     unchanged), BoardBusy, TransferError, BoardUnreachable. Until the end the former release stays current.
@@ -80,7 +80,7 @@ def push(
         return task.report(sending=[], previous=None, started=started, dry_run=dry_run)
     if chip is not None:
         facts = board.facts(directory)
-        check_chip(chip, facts, emit=emit)
+        check_chip(chip(), facts, emit=emit)
         abi.check(files, facts)
     if dry_run:
         there = survey.inspect(board, directory, [entry.place for entry in wanted.entries])

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from deployer import on_board, report
+from deployer import at_work, report
 from deployer.cli import fleet
 from deployer.cli import push as push_command
 from deployer.cli.console import results
@@ -34,13 +34,13 @@ def command(
         _many(session, project, asked, runs=runs, min_accuracy=min_accuracy)
     else:
         with session.progress() as emit:
-            done = on_board.bench(project, asked.one(session), runs=runs, emit=emit)
+            done = at_work.bench(project, asked.one(session), runs=runs, emit=emit)
         session.show(report.as_data(done.record), lambda: show(done))
         done.raise_failure()
         judge(done, min_accuracy)
 
 
-def show(done: on_board.Benched) -> None:
+def show(done: at_work.Benched) -> None:
     """The table, the figures under it, and where the record lies."""
     console = results()
     if done.record.samples:
@@ -50,7 +50,7 @@ def show(done: on_board.Benched) -> None:
     console.print(f"record: {done.path}")
 
 
-def judge(done: on_board.Benched, min_accuracy: float | None) -> None:
+def judge(done: at_work.Benched, min_accuracy: float | None) -> None:
     """Raise CheckFailed when the bench stays under the asked accuracy."""
     from deployer.statistics import summarise
 
@@ -66,13 +66,13 @@ def _many(
 ) -> None:
     files = push_command.prepared(session, project)
 
-    def judged(done: on_board.Benched) -> None:
+    def judged(done: at_work.Benched) -> None:
         done.raise_failure()
         judge(done, min_accuracy)
 
     work = fleet.Work(
         command="bench",
-        job=lambda config, emit: on_board.bench(project, config, runs=runs, files=files, emit=emit),
+        job=lambda config, emit: at_work.bench(project, config, runs=runs, files=files, emit=emit),
         columns=("accuracy", "invoke ms, median", "p95", "runs", "failed", "record"),
         row=_row,
         data=_data,
@@ -81,7 +81,7 @@ def _many(
     fleet.over(session, asked, work)
 
 
-def _row(done: on_board.Benched) -> tuple[str, ...]:
+def _row(done: at_work.Benched) -> tuple[str, ...]:
     from deployer.statistics import summarise
 
     summary = summarise(done.record)
@@ -93,5 +93,5 @@ def _row(done: on_board.Benched) -> tuple[str, ...]:
     return (report.accuracy_text(summary), *times, runs, failed, done.path.stem)
 
 
-def _data(done: on_board.Benched) -> dict[str, Any]:
+def _data(done: at_work.Benched) -> dict[str, Any]:
     return {"path": str(done.path), **report.as_data(done.record)}

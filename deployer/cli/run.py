@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from deployer import on_board
+from deployer import at_work
 from deployer.board.config import BoardConfig
 from deployer.cli import fleet
 from deployer.cli import push as push_command
@@ -31,7 +31,7 @@ def command(session: Session, asked: Asked, clip: str, dry_run: bool) -> None:
         _many(session, project, asked, clip)
     else:
         with session.progress() as emit:
-            result = on_board.run(project, asked.one(session), clip, emit=emit)
+            result = at_work.run(project, asked.one(session), clip, emit=emit)
         session.show(as_data(result, project), lambda: _text(result, project))
         result.raise_failure()
 
@@ -52,7 +52,7 @@ def _many(session: Session, project: Project, asked: Asked, clip: str) -> None:
     files = push_command.prepared(session, project)
 
     def job(config: BoardConfig, emit: Emit) -> Result:
-        result = on_board.run(project, config, clip, files=files, emit=emit)
+        result = at_work.run(project, config, clip, files=files, emit=emit)
         result.raise_failure()
         return result
 

@@ -199,7 +199,7 @@ def test_a_program_for_another_machine_is_refused_before_anything_is_sent(
     header[18:20] = (183).to_bytes(2, "little")  # e_machine: EM_AARCH64
     program = make_file("prog_sed_eat", bytes(header), executable=True)
     with sim.board() as board, pytest.raises(UsageError, match="aarch64") as caught:
-        push(board, [program], sim.config.directory, chip="pcupid")
+        push(board, [program], sim.config.directory, chip=lambda: "pcupid")
 
     assert platform.machine() in str(caught.value)
     assert not sim.files.exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer import on_board
+from deployer import at_work
 from deployer.errors import BoardBusy
 from deployer.events import Event, Warned, ignore
 from deployer.push import push
@@ -116,12 +116,12 @@ def test_the_lock_goes_with_the_work(sim: Place, make_file: MakeFile) -> None:
 
 def test_a_board_at_work_is_not_benched_too(sim: Place, make_file: MakeFile) -> None:
     """Two benches at once would time each other: while one works, another's work is refused."""
-    with sim.board() as board, on_board.working(board, "deploy bench", emit=ignore):
+    with sim.board() as board, at_work.working(board, "deploy bench", emit=ignore):
         held = lock.read(board, sim.config.directory)
         assert held is not None
         with (
             sim.board() as other,
             pytest.raises(BoardBusy, match="deploy bench by"),
-            on_board.working(other, "deploy bench", emit=ignore),
+            at_work.working(other, "deploy bench", emit=ignore),
         ):
             pass
