@@ -33,7 +33,9 @@ ODD_NAMES = [
 
 def _content(place: Place) -> dict[str, bytes]:
     root = place.current
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != NAME}
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != NAME
+    }
 
 
 def test_a_first_push_places_all_and_a_second_moves_nothing(place: Place, make_file: MakeFile) -> None:
