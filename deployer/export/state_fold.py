@@ -16,7 +16,7 @@ from board_runner.errors import ModelError, UsageError
 from deployer.export import conversion, sources, weights
 from deployer.folding import proof
 from deployer.folding.checkpoint import fold_state, with_state
-from deployer.folding.fold import SUFFIX, read
+from deployer.folding.fold import SUFFIX, read, timings_of
 from deployer.folding.graph import fold_graph
 from deployer.folding.records import MARK, Fold
 from deployer.folding.report import FoldReport
@@ -62,7 +62,7 @@ def fold_checkpoint(
         folds=folded.folds,
         left=folded.left,
         differences=tuple(rows),
-        timings=tuple(proof.timings(before, folded.model, pairs)) if written and pairs else (),
+        timings=timings_of(before, folded.model, pairs, rows) if written and pairs else (),
         not_run=refusals,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -72,9 +73,16 @@ def fold_onnx(path: Path, out: Path | None = None, *, pairs: int = PAIRS) -> Fol
         folds=folded.folds,
         left=folded.left,
         differences=tuple(rows),
-        timings=tuple(proof.timings(model, folded.model, pairs)) if equal and pairs else (),
+        timings=timings_of(model, folded.model, pairs, rows) if equal and pairs else (),
         not_run=refusals,
     )
+
+
+def timings_of(
+    before: onnx.ModelProto, after: onnx.ModelProto, pairs: int, rows: Sequence[proof.Difference]
+) -> tuple[proof.Timing, ...]:
+    """Timings of both graphs in the engines that took part in the proof."""
+    return tuple(proof.timings(before, after, pairs, {row.engine for row in rows}))
 
 
 def read(path: Path) -> onnx.ModelProto:

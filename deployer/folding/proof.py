@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -90,32 +90,48 @@ def differences(before: onnx.ModelProto, after: onnx.ModelProto) -> tuple[list[D
         if isinstance(first, str) or isinstance(second, str):
             refusals[name] = first if isinstance(first, str) else str(second)
             continue
-        rows.append(_apart(name, first, second, signals))
+        try:
+            rows.append(_apart(name, first, second, signals))
+        except ModelError as e:
+            refusals[name] = str(e)
     if not rows:
         raise ModelError(f"no engine runs both graphs: {'; '.join(f'{k}: {v}' for k, v in refusals.items())}")
     return rows, refusals
 
 
-def timings(before: onnx.ModelProto, after: onnx.ModelProto, pairs: int) -> list[Timing]:
-    """Time both graphs in every engine that runs them, in turns, so that both meet the same machine."""
+def timings(
+    before: onnx.ModelProto, after: onnx.ModelProto, pairs: int, among: Collection[str]
+) -> list[Timing]:
+    """Time both graphs in every engine called in `among`, in turns, so that both meet the same machine."""
     ours, theirs = engines(before), engines(after)
     noise = seeded(before)["noise"]
     rows = []
     for name, first in ours.items():
         second = theirs[name]
-        if not isinstance(first, str) and not isinstance(second, str):
+        if name in among and not isinstance(first, str) and not isinstance(second, str):
             rows.append(_timed(name, first, second, noise, pairs))
     return rows
 
 
 def seeded(model: onnx.ModelProto) -> dict[str, dict[str, Array]]:
     """Signal -> inputs by name: noise, louder noise, zeros; the same on every machine."""
-    specs = Graph.from_onnx(model).inputs
+    weights = {tensor.name for tensor in model.graph.initializer}
+    specs = [_spec(value) for value in model.graph.input if value.name not in weights]
     rng = np.random.default_rng(SEED)
     levels = {"noise": 1.0, "loud noise": 30.0, "zeros": 0.0}
     return {
         signal: {spec.name: _filled(rng, spec, level) for spec in specs} for signal, level in levels.items()
     }
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    tensor = value.type.tensor_type
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    except KeyError as e:
+        raise ModelError(f"input {value.name!r} is no tensor of numbers") from e
+    shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim)
+    return TensorSpec(name=value.name, dtype=dtype, shape=shape)
 
 
 def _filled(rng: np.random.Generator, spec: TensorSpec, level: float) -> Array:
@@ -162,12 +178,17 @@ def _onnxruntime(model: onnx.ModelProto, optimised: bool) -> Run | str:
 
 
 def _apart(name: str, first: Run, second: Run, signals: Mapping[str, Mapping[str, Array]]) -> Difference:
+    """The row of the signal that tells them apart most; raises ModelError where the graph before does not run."""
     rows = []
     for signal, inputs in signals.items():
         try:
-            pairs = list(zip(first(inputs), second(inputs), strict=True))
+            wanted = first(inputs)
         except Exception as e:  # the runtime's errors share no base class
-            raise ModelError(f"{name} cannot run the graph on {signal}: {str(e).splitlines()[0]}") from e
+            raise ModelError(f"it cannot run the graph on {signal}: {str(e).splitlines()[0]}") from e
+        try:
+            pairs = list(zip(wanted, second(inputs), strict=True))
+        except Exception:  # what ran before and does not now is as different as can be
+            return Difference(engine=name, signal=signal, max_abs=float("inf"), limit=LIMIT)
         largest = max((float(np.abs(a).max(initial=0.0)) for a, _ in pairs), default=0.0)
         apart = max((largest_difference(a, b) for a, b in pairs), default=0.0)
         rows.append(Difference(engine=name, signal=signal, max_abs=apart, limit=LIMIT * max(1.0, largest)))

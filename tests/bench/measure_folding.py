@@ -110,7 +110,7 @@ def main() -> None:
             ours = logits(other, inputs)
             same = float((ours.argmax(axis=1) == wanted.argmax(axis=1)).mean())
             print(f"  {told:14} max abs {np.abs(ours - wanted).max():.2e}   top-1 the same on {same:.1%}")
-        for row in proof.timings(model, folded.model, asked.pairs):
+        for row in proof.timings(model, folded.model, asked.pairs, proof.engines(model)):
             print(f"  {row.engine:26} {row.before_ms:.3f} ms to {row.after_ms:.3f} ms, {row.told}")
 
 

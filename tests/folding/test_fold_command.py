@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 from board_runner.float_engine import FloatEngine
 from deployer import cli
@@ -125,3 +126,34 @@ def test_a_gain_within_the_spread_is_no_gain() -> None:
 
 def _timing(ratio: float, low: float, high: float) -> Timing:
     return Timing(engine="e", pairs=9, before_ms=1.0, after_ms=1.0, ratio=ratio, low=low, high=high)
+
+
+def test_a_model_with_branches_is_folded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the float engine has no use for is proven in ONNX Runtime; the report says who did not take part."""
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    m = Maker()
+    m.node("Conv", ["x", m.constant("w", 6, 6, 3)], "conv")
+    m.norm("conv", "bn", 6)
+    branch = helper.make_graph(
+        [helper.make_node("Neg", ["bn"], ["z"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, None)],
+    )
+    m.constants["yes"] = np.asarray(True)
+    m.node("If", ["yes"], "y", then_branch=branch, else_branch=branch)
+    onnx.save_model(m.model((1, 6, 9), {"y": 3}), str(tmp_path / "net.onnx"))
+    assert cli.execute(["fold", str(tmp_path / "net.onnx"), "--json", "--pairs", "2"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert len(report["folds"]) == 1
+    assert list(report["not_run"]) == ["float engine"]
+    assert {row["engine"] for row in report["timings"]} == {row["engine"] for row in report["differences"]}
+
+
+def test_an_engine_that_no_longer_runs_the_graph_fails_the_proof() -> None:
+    """A folded graph that is broken differs as much as can be; one that never ran proves nothing."""
+    before, after = convolution(), convolution()
+    tensor = next(t for t in after.graph.initializer if t.name == "bn.scale")
+    tensor.CopyFrom(onnx.numpy_helper.from_array(np.ones(5, np.float32), "bn.scale"))
+    rows, _ = proof.differences(before, after)
+    assert [row for row in rows if row.engine == "float engine" and row.max_abs == float("inf")]
