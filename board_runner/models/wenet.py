@@ -142,8 +142,8 @@ def chunks(samples: Array, contract: InputContract) -> Iterator[Tensors]:
     for first, window in chunking.windows(len(features)):
         yield {
             FEATS: features[None, window],
-            OFFSET: np.array([first + 1]),
-            KEEP: np.array([chunking.kept]),
+            OFFSET: np.array([first + 1], np.int64),
+            KEEP: np.array([chunking.kept], np.int64),
             **state,
         }
         state = {}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from board_runner.contract import InputContract
     from deployer.export.checks import Check
     from deployer.export.report import ExportReport
+    from deployer.export.wenet_export import WenetReport
 
 
 def run(
@@ -21,10 +22,11 @@ def run(
     *,
     model: str = "eat",
     labelled: Sequence[tuple[Path, int]] = (),
-) -> ExportReport:
+) -> ExportReport | WenetReport:
     """Write `<model>.onnx`, `<model>_sim.onnx` and the verification report of a checkpoint folder into `out_dir`.
 
     With `labelled` clips, each a wav with its class, the accuracies of network and export are held together.
+    WeNet becomes three files, see `wenet_export`.
 
     Raises UsageError without PyTorch or the ONNX tools, ModelError or MissingArtifact for a folder that
     cannot be used, CheckFailed when a check of the export fails.
@@ -32,6 +34,10 @@ def run(
     from deployer.export.requirements import require_tools
 
     require_tools()
+    if model == "wenet":
+        from deployer.export.wenet_export import export_wenet
+
+        return export_wenet(checkpoint_dir, out_dir, emit=emit)
     from deployer.export.onnx_export import export_model
 
     return export_model(checkpoint_dir, out_dir, model=model, labelled=labelled, emit=emit)

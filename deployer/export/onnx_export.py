@@ -90,10 +90,11 @@ def _shipped_clips(contract: InputContract) -> list[Path]:
 def _write(graphs: dict[str, onnx.ModelProto], out_dir: Path, checks: Sequence[Check]) -> list[ModelFile]:
     out_dir.mkdir(parents=True, exist_ok=True)
     prefix = "" if all(check.passed for check in checks) else REJECTED
-    return [_write_model(model, out_dir / f"{prefix}{name}") for name, model in graphs.items()]
+    return [write_model(model, out_dir / f"{prefix}{name}") for name, model in graphs.items()]
 
 
-def _write_model(model: onnx.ModelProto, path: Path) -> ModelFile:
+def write_model(model: onnx.ModelProto, path: Path) -> ModelFile:
+    """Write `model` whole or not at all; gives what a report says of the file."""
     content = model.SerializeToString(deterministic=True)
     part = path.with_name(f"{path.name}.part")  # a reader of `path` never sees half a model
     part.write_bytes(content)

@@ -32,7 +32,7 @@ class Heads(nn.Module):  # type: ignore[misc]
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, self.each))
+        return x.reshape(x.size(0), -1, self.heads, self.each)
 
 
 class DecoderLayer(nn.Module):  # type: ignore[misc]

@@ -1,0 +1,118 @@
+"""`deploy export --model wenet`: a checkpoint folder becomes three ONNX files and a report on them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from board_runner.contract import InputContract
+from deployer.errors import CheckFailed
+from deployer.events import Advanced, Emit, Finished, Logged, Started, ignore
+from deployer.export import wenet_onnx, wenet_source
+from deployer.export.checks import Check
+from deployer.export.conversion import OPSET
+from deployer.export.onnx_export import REJECTED, STEP, write_model
+from deployer.export.report import JSON_NAME, TEXT_NAME, VERSION, ModelFile
+from deployer.export.wenet_checks import verify
+
+TOOLS = ("torch", "onnx", "onnxruntime", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WenetReport:
+    """The verification report of one export; files and contracts by the graph's name."""
+
+    checkpoint: Path
+    parameters: int
+    opset: int
+    contracts: Mapping[str, InputContract]
+    models: Mapping[str, ModelFile]
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    def as_data(self) -> dict[str, Any]:
+        """The report in what JSON knows."""
+        data = asdict(self)
+        data |= {"version": VERSION, "passed": not self.failed, "checkpoint": str(self.checkpoint)}
+        data["contracts"] = {name: json.loads(one.to_json()) for name, one in self.contracts.items()}
+        for file in data["models"].values():
+            file["path"] = str(file["path"])
+        return data
+
+    def as_text(self) -> str:
+        """The report in Markdown."""
+        verdict = (
+            f"{len(self.failed)} of {len(self.checks)} checks failed" if self.failed else "all checks passed"
+        )
+        lines = [f"# Export of `{self.checkpoint.name}`: {verdict}", ""]
+        tools = ", ".join(f"{tool} {version}" for tool, version in self.versions.items())
+        lines += [f"{self.parameters} parameters, opset {self.opset}, {tools}", ""]
+        lines += ["| file | bytes | nodes | SHA-256 |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| `{file.path.name}` | {file.size_bytes} | {sum(file.operators.values())} | `{file.sha256}` |"
+            for file in self.models.values()
+        ]
+        lines += ["", "| check | result | detail |", "| --- | --- | --- |"]
+        lines += [
+            f"| {check.name} | {'passed' if check.passed else '**FAILED**'} | {check.detail} |"
+            for check in self.checks
+        ]
+        return "\n".join([*lines, ""])
+
+    def write(self, folder: Path) -> None:
+        """Put both forms of the report into `folder`."""
+        text = json.dumps(self.as_data(), indent=2, sort_keys=True) + "\n"
+        (folder / JSON_NAME).write_text(text, encoding="utf-8")
+        (folder / TEXT_NAME).write_text(self.as_text(), encoding="utf-8")
+
+
+def export_wenet(checkpoint_dir: Path, out_dir: Path, *, emit: Emit = ignore) -> WenetReport:
+    """Write `wenet_encoder.onnx`, `wenet_ctc.onnx`, `wenet_decoder.onnx` and the report into `out_dir`.
+
+    Graphs that fail a check get names that begin with `rejected_`, and earlier good ones stay. Raises CheckFailed
+    then, ModelError or MissingArtifact for a folder that cannot be used.
+    """
+    emit(Started(step=STEP, total=3))
+    source = wenet_source.load(checkpoint_dir)
+    emit(Advanced(step=STEP, done=1, total=3, note=f"{source.parameters} parameters loaded"))
+    graphs, warnings = wenet_onnx.trace(source)
+    for line in warnings:
+        emit(Logged(step=STEP, line=line))
+    emit(Advanced(step=STEP, done=2, total=3, note="traced"))
+    checks = verify(source, graphs)
+    emit(Advanced(step=STEP, done=3, total=3, note="verified"))
+    out_dir.mkdir(parents=True, exist_ok=True)
+    prefix = "" if all(check.passed for check in checks) else REJECTED
+    report = WenetReport(
+        checkpoint=checkpoint_dir,
+        parameters=source.parameters,
+        opset=OPSET,
+        contracts=source.contracts,
+        models={
+            name: write_model(model, out_dir / f"{prefix}wenet_{name}.onnx") for name, model in graphs.items()
+        },
+        checks=tuple(checks),
+        warnings=tuple(warnings),
+        versions={"python": platform.python_version()} | {tool: metadata.version(tool) for tool in TOOLS},
+    )
+    report.write(out_dir)
+    if report.failed:
+        first = report.failed[0]
+        raise CheckFailed(
+            f"export of {checkpoint_dir}: {len(report.failed)} of {len(checks)} checks failed: "
+            f"{first.name}: {first.detail.split('; ')[0]}",
+            hint=f"{out_dir / TEXT_NAME} lists them all; the models are there as {REJECTED}*.onnx",
+        )
+    emit(Finished(step=STEP, note=f"{len(checks)} checks passed, {report.models['encoder'].path}"))
+    return report
