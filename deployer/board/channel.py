@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import threading
@@ -98,6 +99,9 @@ class Exchange:
         self._stderr = Stream("stderr")
         self._status: int | None = None
         self._feed_error: BaseException | None = None
+        self._fed_at: float | None = (
+            None  # when the board last took input; None without any, or after all of it
+        )
         self._started = self._ended = time.monotonic()
 
     def wait_started(self, limit_s: float) -> None:
@@ -120,10 +124,16 @@ class Exchange:
             return
         threading.Thread(target=self._send, args=(data, before_end), daemon=True).start()
 
-    def wait(self, timeout_s: float) -> bool:
-        """Read until the command has ended or `timeout_s` has passed; whether it has ended.
+    def stalled_s(self) -> float:
+        """For how long the board has taken none of the input that waits for it."""
+        fed_at = self._fed_at
+        return 0.0 if fed_at is None else time.monotonic() - fed_at
 
-        Raises BoardUnreachable when the connection goes first, and what `feed`'s data raised.
+    def wait(self, timeout_s: float, *, stall_s: float = math.inf) -> bool:
+        """Read until the command has ended, `timeout_s` has passed or no input was taken for `stall_s`.
+
+        Whether it has ended. Raises BoardUnreachable when the connection goes first, and what `feed`'s data
+        raised.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -137,7 +147,7 @@ class Exchange:
                 self._ended = time.monotonic()
                 self._status = self._process.status()
                 return True
-            if left <= 0:
+            if left <= 0 or self.stalled_s() > stall_s:
                 self._ended = time.monotonic()
                 return False
 
@@ -175,11 +185,15 @@ class Exchange:
     def _send(self, data: Iterable[bytes], before_end: Callable[[], None]) -> None:
         try:
             for chunk in data:
+                self._fed_at = time.monotonic()
                 if not self._process.send(chunk):
+                    self._fed_at = None
                     return
+            self._fed_at = None
             before_end()
             self._process.send_eof()
         except BaseException as e:  # from where the data come from: `wait` raises it
             self._feed_error = e
+            self._fed_at = None
             before_end()
             self._process.send_eof()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ __all__ = ["SshBoard", "command_line", "forget"]
 
 _LAST_WORDS_S = 1.0
 _STARTS_S = 15.0
+_STALL_S = 20.0
 _STOP_TIMEOUT_S = 8.0
 _CAREFUL = "dropbear"
 
@@ -45,6 +47,7 @@ class SshBoard:
         self._connection: Connection | None = None
         self._turns = Turns(careful=False)
         self._early: _Early | None = None
+        self._gone: BoardUnreachable | None = None
 
     def begin(self) -> Self:
         """Start to connect beside what the caller does next; what fails is raised by `connect()`."""
@@ -56,6 +59,7 @@ class SshBoard:
         """Connect and log in. Raises BoardUnreachable, LoginRefused, ConfigError."""
         if self._connection is None:
             early, self._early = self._early, None
+            self._gone = None
             self._connection = early.result() if early is not None else self._dial()
             self.address = self._connection.address
             self._turns = Turns(careful=_CAREFUL in self._connection.server)
@@ -115,7 +119,7 @@ class SshBoard:
         """Run a fixed shell text; what varies are its arguments, so no name can become code."""
         argv = ["sh", "-c", text, "sh", *args]
         given = () if stdin is None else stdin
-        return self._execute(argv, timeout_s=timeout_s, stdin=given, on_output=on_output)
+        return self._execute(argv, timeout_s=timeout_s, stdin=given, on_output=on_output, stall_s=_STALL_S)
 
     def link(self) -> Link:
         """What is known of the connection. Raises BoardUnreachable."""
@@ -153,6 +157,8 @@ class SshBoard:
         return connect(self.config, folder=self._state_dir or default_state_dir(), emit=self._emit)
 
     def _open(self) -> Connection:
+        if self._gone is not None:
+            raise self._gone
         if self._connection is None:
             raise BoardUnreachable(f"{self.address}: not connected", hint="use the board in a `with` block")
         return self._connection
@@ -166,6 +172,7 @@ class SshBoard:
         cwd: PurePosixPath | None = None,
         env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
+        stall_s: float = math.inf,
     ) -> Completed:
         marker = PidMarker()
         command = command_line(argv, cwd=cwd, env={**self.config.env, **(env or {})}, first=marker.command)
@@ -177,7 +184,9 @@ class SshBoard:
                     exchange.wait_started(_STARTS_S)
                 turn.opened()
                 exchange.feed(() if without_input else stdin, before_end=turn.before_end)
-                ended = exchange.wait(timeout_s)
+                ended = exchange.wait(timeout_s, stall_s=stall_s)
+                if not ended and exchange.stalled_s() > stall_s:
+                    raise self._frozen(stall_s)
             except BaseException as e:
                 if isinstance(e, KeyboardInterrupt):
                     self._stop(marker.pid)
@@ -192,6 +201,15 @@ class SshBoard:
             if never_ran and done.exit_status is not None:
                 raise runs_nothing(self.address, done)
             return done
+
+    def _frozen(self, stall_s: float) -> BoardUnreachable:
+        """A board that takes nothing any more will not stop its program either: let go of it at once."""
+        self._gone = BoardUnreachable(
+            f"{self.address}: the board has taken no data for {stall_s:g} s",
+            hint="it or its network hangs; what arrived is kept, and the next push goes on from there",
+        )
+        self.close()
+        return self._gone
 
     def _stop(self, pid: int | None) -> None:
         """Out of turn: it is this or a program left on the board."""

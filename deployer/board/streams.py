@@ -155,7 +155,7 @@ def _stream(
     if done.timed_out:
         raise TransferError(
             f"{remote.address}: {pieces[0].target.name} was not through after {limit:.0f} s",
-            hint="the board or its network hangs; what arrived is kept, and the next push goes on from there",
+            hint="its network is very slow; what arrived is kept, and the next push goes on from there",
         )
     if done.exit_status != 0:
         raise TransferError(

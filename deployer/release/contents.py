@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from board_runner.errors import DeployError
 from deployer.board import digests, stripes
 from deployer.board.base import Board, Completed
 from deployer.board.digests import file_digest
@@ -160,11 +161,14 @@ def _wrong(board: Board, entries: Sequence[Entry], sources: Mapping[str, Path]) 
 
 
 def _explained(board: Board, entries: Sequence[Entry], error: TransferError) -> TransferError:
-    """NoSpace where the file system is full, whatever the board called it. Raises BoardUnreachable."""
+    """NoSpace where the file system is full, whatever the board called it."""
     if isinstance(error, NoSpace):
         return error
     place = entries[0].place
-    there = survey.inspect(board, board.config.directory, [e.place for e in entries])
+    try:
+        there = survey.inspect(board, board.config.directory, [e.place for e in entries])
+    except DeployError:  # it cannot even be asked: the first fault is the one to tell
+        return error
     full = [p for p in there.places if p.free_kib is not None and p.free_kib < 8]
     said = str(error)
     if "No space left" in said or "size mismatch" in said or full:

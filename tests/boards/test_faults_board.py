@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import time
@@ -9,7 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from deployer.board import ssh
 from deployer.errors import BoardBusy, BoardUnreachable
+from deployer.events import Advanced, Event
 from deployer.push import push
 from tests.boards.conftest import MakeFile
 from tests.boards.rig import RIGS, Rig, content, on_rigs, wait_until
@@ -155,6 +158,34 @@ def test_a_frozen_board_holds_nobody_for_long(rig: Rig) -> None:
             rig.frame.kill(sessions=True, number=signal.SIGCONT)
 
     assert caught.value.hint and took_s < 30
+
+
+@pytest.mark.parametrize("rig", ["dropbear"], indirect=True)
+def test_a_board_that_freezes_in_a_transfer_is_let_go(
+    rig: Rig, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network still answers, it takes nothing: exit 4 with that reason; thawed, the next push goes on there."""
+    monkeypatch.setattr(ssh, "_STALL_S", 2.0)
+    big = make_file("big", os.urandom(4 << 20))
+    started = 0.0
+
+    def freeze(event: Event) -> None:
+        nonlocal started
+        if isinstance(event, Advanced) and event.done > 1 << 20 and not started:
+            started = time.monotonic()
+            rig.frame.kill(sessions=True, number=signal.SIGSTOP)
+
+    directory = rig.place.config.directory
+    with rig.network.inside():
+        try:
+            with rig.place.board() as board, pytest.raises(BoardUnreachable, match="taken no data for 2 s"):
+                push(board, [big], directory, emit=freeze)
+            took_s = time.monotonic() - started
+        finally:
+            rig.frame.kill(sessions=True, number=signal.SIGCONT)
+        with rig.place.board() as board:
+            push(board, [big], directory)
+    assert rig.place.content()["big"] == big.source.read_bytes() and took_s < 20
 
 
 def test_a_clock_at_1970_is_only_told(tmp_path: Path, make_file: MakeFile) -> None:
