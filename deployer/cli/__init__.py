@@ -29,6 +29,8 @@ COMMANDS = {
     "bench": "Run every clip on the board several times and time it.",
     "compare-sim": "Hold the stages of the model against each other.",
     "tune": "Choose levels and 8 or 16 bits by convolution: accuracy against size and speed.",
+    "sweep": "Time a model at several batch sizes, each held to the answers one by one.",
+    "speakers": "Embed the clips of a manifest and measure how well speakers are told apart.",
     "report": "Show a saved run as Markdown or JSON.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
     "board": "List, add, ask, use, find, forget or simulate boards.",

@@ -82,7 +82,7 @@ def run_ascend(
 
     name, shape = _input(input_spec) if input_spec else ascend_sweep.input_of(model)
     job = ascend.Job(
-        toolkit=_toolkit(toolkit, set_env, work),
+        toolkit=ascend_toolkit(toolkit, set_env, work),
         model=model,
         input_name=name,
         sample_shape=shape,
@@ -100,7 +100,8 @@ def run_ascend(
     session.show(report.as_data(), lambda: click.echo(report.as_text()))
 
 
-def _toolkit(folder: Path | None, set_env: Path | None, work: Path) -> ascend.Toolkit:
+def ascend_toolkit(folder: Path | None, set_env: Path | None, work: Path) -> ascend.Toolkit:
+    """The scripts in `folder`, or a stand-in below `work`."""
     from dataclasses import replace
 
     from toolchain_wrappers.standin import ascend as ascend_standin

@@ -40,3 +40,12 @@ class TorchEngine:
             made = self._network(torch.from_numpy(inputs[spec.name]))
         values = made if isinstance(made, tuple) else (made,)
         return {out.name: value.numpy() for out, value in zip(self.outputs, values, strict=True)}
+
+
+def load(model: str, folder: Path) -> tuple[TorchEngine, InputContract]:
+    """The engine of a checkpoint folder, and what it expects; raises as `TorchEngine`."""
+    require_tools()
+    from deployer.export import sources
+
+    contract = sources.load(model, folder).contract
+    return TorchEngine(folder, contract), contract

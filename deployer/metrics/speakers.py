@@ -116,18 +116,22 @@ class Figures:
 
 def measure(embedded: Embedded, protocols: Sequence[str] = tuple(PROTOCOLS)) -> list[Figures]:
     """The figures of each protocol; raises InputError where there are no trials of both kinds."""
-    return [_figures(embedded, name) for name in protocols]
+    width = embedded.vectors.shape[1]
+    return [
+        figures(PROTOCOLS[name](embedded), name, chance=chance_level(embedded.speakers, width, name))
+        for name in protocols
+    ]
 
 
-def _figures(embedded: Embedded, protocol: str) -> Figures:
-    trials = PROTOCOLS[protocol](embedded)
+def figures(trials: Trials, protocol: str, *, chance: float = 0.5) -> Figures:
+    """What there is to say of the trials."""
     found = detection.curve(trials)
     return Figures(
         protocol=protocol,
         trials=trials.scores.size,
         targets=trials.targets,
         roc_auc=detection.roc_auc(found),
-        chance_roc_auc=chance_level(embedded.speakers, embedded.vectors.shape[1], protocol),
+        chance_roc_auc=chance,
         equal_error_rate=detection.equal_error_rate(found),
         min_detection_cost=detection.min_detection_cost(found),
         best=detection.best_point(found),
@@ -145,12 +149,12 @@ def chance_level(speakers: Sequence[str], width: int, protocol: str) -> float:
     return detection.roc_auc(detection.curve(seed(Embedded(vectors=drawn, speakers=tuple(speakers)))))
 
 
-def as_data(figures: Sequence[Figures]) -> list[dict[str, Any]]:
+def as_data(rows: Sequence[Figures]) -> list[dict[str, Any]]:
     """For `--json`."""
-    return [asdict(row) for row in figures]
+    return [asdict(row) for row in rows]
 
 
-def as_table(figures: Sequence[Figures]) -> str:
+def as_table(rows: Sequence[Figures]) -> str:
     """Markdown, a row a protocol."""
     lines = [
         "| protocol | trials | of one speaker | ROC AUC | by chance | EER | minDCF(0.01) |",
@@ -159,6 +163,6 @@ def as_table(figures: Sequence[Figures]) -> str:
     lines += [
         f"| {f.protocol} | {f.trials} | {f.targets} | {f.roc_auc:.4f} | {f.chance_roc_auc:.4f} "
         f"| {100 * f.equal_error_rate:.2f} % | {f.min_detection_cost:.4f} |"
-        for f in figures
+        for f in rows
     ]
     return "\n".join(lines)
