@@ -1,6 +1,7 @@
 """A checkpoint folder of keyword spotting: `args.yml` says the sizes, `chkpnt.pt` holds the weights.
 
-The settings have the names of the speech-commands recipes: `model_size_info`, `window_size_ms` and so on.
+The settings have the names of the speech-commands recipes: `model_size_info`, `window_size_ms` and so on. Instead
+of `chkpnt.pt` the folder may have a TensorFlow checkpoint of these recipes, `NAME.index` and what belongs to it.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from board_runner.contract import InputContract
+from board_runner.contract import Array, InputContract
 from board_runner.errors import ModelError
 from board_runner.frontends.mfcc import Mfcc
 from board_runner.models import kws
-from deployer.export import plain_yaml, weights
+from deployer.export import kws_upstream, plain_yaml, weights
 from deployer.export.kws import build
 from deployer.export.kws_sizes import KwsShape, parse
 from deployer.export.sources import SETTINGS, WEIGHTS, Source, settings_text
 
-CLASSES_FROM = "fc.bias"
+CLASSES_FROM = ("fc.bias", "DS-CNN/fc1/biases", "Variable_7")
 BUILT_IN_WORDS = 2  # silence and unknown come before the wanted words
 
 
@@ -31,10 +30,14 @@ def load(folder: Path) -> Source:
     """
     place = str(folder / SETTINGS)
     settings = plain_yaml.load(settings_text(folder), place)
-    state = weights.read(folder / WEIGHTS)
+    theirs = _recipe(folder)
+    state = weights.read(folder / WEIGHTS) if theirs is None else {}
     front_end = _front_end(settings, place)
-    shape = _shape(settings, front_end, state, place)
+    classes = _classes(settings, theirs or state, place)
+    shape = parse(_sizes(settings, place), features=front_end.shape, classes=classes)
     network = build(shape)
+    if theirs is not None:
+        state = kws_upstream.state_of(theirs, network, folder)
     weights.load_strictly(network, state, folder / WEIGHTS)
     return Source(folder=folder, network=network.eval(), contract=contract_of(shape, front_end))
 
@@ -58,22 +61,35 @@ def _front_end(settings: dict[Any, Any], place: str) -> Mfcc:
     return Mfcc(sample_rate_hz=int(rate), coefficients=int(coefficients), **counts)
 
 
-def _shape(settings: dict[Any, Any], front_end: Mfcc, state: Mapping[str, Tensor], place: str) -> KwsShape:
+def _recipe(folder: Path) -> dict[str, Array] | None:
+    """The variables of a TensorFlow checkpoint, where the folder has one and no `chkpnt.pt`."""
+    found = sorted(folder.glob("*.index"))
+    if (folder / WEIGHTS).is_file() or not found:
+        return None
+    if len(found) > 1:
+        raise ModelError(f"{folder}: has {len(found)} TensorFlow checkpoints", hint="leave the one to export")
+    from deployer.folding.tf import read_variables
+
+    return read_variables(found[0].with_suffix(""))
+
+
+def _sizes(settings: dict[Any, Any], place: str) -> str:
     sizes = plain_yaml.lookup(settings, "model_size_info", place)
     if sizes is None:
         raise ModelError(
             f"{place}: no model_size_info", hint="the sizes as one string, or DS-CNN-S and the like"
         )
-    text = " ".join(map(str, sizes)) if isinstance(sizes, list) else str(sizes)
+    return " ".join(map(str, sizes)) if isinstance(sizes, list) else str(sizes)
+
+
+def _classes(settings: dict[Any, Any], state: Mapping[str, Any], place: str) -> int:
     words = plain_yaml.lookup(settings, "wanted_words", place)
     if words is not None:
-        listed = words if isinstance(words, list) else str(words).split(",")
-        classes = BUILT_IN_WORDS + len(listed)
-    elif CLASSES_FROM in state:
-        classes = state[CLASSES_FROM].numel()
-    else:
-        raise ModelError(f"{place}: no wanted_words, and the weights have no {CLASSES_FROM}")
-    return parse(text, features=front_end.shape, classes=classes)
+        return BUILT_IN_WORDS + len(words if isinstance(words, list) else str(words).split(","))
+    found = next((name for name in CLASSES_FROM if name in state), None)
+    if found is None:
+        raise ModelError(f"{place}: no wanted_words, and the weights have no {CLASSES_FROM[0]}")
+    return int(state[found].shape[0])
 
 
 def _number(settings: dict[Any, Any], key: str, place: str) -> float | None:

@@ -29,14 +29,10 @@ def fold_tensorflow(path: Path, out: Path | None = None, *, graph: Path | None =
     still has its normalisations cannot load it and so apply them twice. Each layer is run before and after.
     Raises UsageError without TensorFlow, ModelError for what cannot be read or was folded before.
     """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise UsageError(
-            "TensorFlow checkpoints need TensorFlow", hint="pip install 'sgs-deploy[tensorflow]'"
-        )
     prefix = path.with_suffix("") if path.suffix in MADE else path
     if prefix.name.endswith(SUFFIX):
         raise ModelError(f"{prefix}: was folded before", hint="fold the checkpoint as it was trained")
-    state = _read(prefix)
+    state = read_variables(prefix)
     nodes = _nodes(graph or prefix.with_name(f"{prefix.name}.meta"))
     folds, left = TensorflowGraph(nodes).find(state)
     folds, shared = _without_shared(folds)
@@ -48,13 +44,18 @@ def fold_tensorflow(path: Path, out: Path | None = None, *, graph: Path | None =
     written = None
     if folds and all(row.passed for row in rows):
         written = out or prefix.with_name(f"{prefix.name}{SUFFIX}")
-        _write(_without_slots(state, made), written)
+        write_variables(_without_slots(state, made), written)
     return FoldReport(
         source=prefix, written=written, folds=tuple(folds), left=(*left, *shared), differences=rows
     )
 
 
-def _read(prefix: Path) -> dict[str, Array]:
+def read_variables(prefix: Path) -> dict[str, Array]:
+    """Name -> value of every variable in a checkpoint; raises UsageError without TensorFlow, ModelError."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UsageError(
+            "TensorFlow checkpoints need TensorFlow", hint="pip install 'sgs-deploy[tensorflow]'"
+        )
     import tensorflow as tf
 
     try:
@@ -146,7 +147,8 @@ def _layer(fold: Fold, x: Array, weight: Array) -> Any:
     return tf.nn.conv2d(x, weight, 1, "SAME")
 
 
-def _write(state: Mapping[str, Array], prefix: Path) -> None:
+def write_variables(state: Mapping[str, Array], prefix: Path) -> None:
+    """Put a checkpoint of format V2 at `prefix`."""
     import tensorflow as tf
 
     prefix.parent.mkdir(parents=True, exist_ok=True)

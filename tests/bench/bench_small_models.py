@@ -6,7 +6,6 @@ The six keyword-spotting networks with random weights, as `deploy export` writes
 Minimum and median of both sides are printed; the limit is on the ratio of the minima.
 """
 
-
 from __future__ import annotations
 
 import argparse

@@ -152,7 +152,7 @@ def test_the_scale_counts(tmp_path: Path) -> None:
     state = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     state |= {name: np.ones_like(value) for name, value in state.items() if name.endswith("gamma")}
     plain = tmp_path / "plain"
-    tf._write(state, plain)
+    tf.write_variables(state, plain)
     report = tf.fold_tensorflow(plain, graph=path.with_name(f"{path.name}.meta"))
     assert report.written is not None
     assert np.abs(_load(report.written) - wanted).max() > 0.1 * np.abs(wanted).max()
