@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from board_runner.errors import DeployError
+from deployer.board.access.hostkeys import state_dir
 from deployer.board.base import Board, Completed
-from deployer.board.hostkeys import state_dir
 from deployer.errors import HookFailed, ProgramFailed
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput

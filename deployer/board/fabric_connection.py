@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fabric
 
-from deployer.board.paramiko_link import ParamikoConnection
+from deployer.board.clients.paramiko_link import ParamikoConnection
 from deployer.board.ssh import SshBoard
 from deployer.errors import ConfigError
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from deployer.board.access.hostkeys import state_dir
 from deployer.board.base import BoardFacts, Completed
 from deployer.board.config import BoardConfig
-from deployer.board.hostkeys import state_dir
 from deployer.board.probe import memory
 from deployer.board.probe.parse import facts_of, parse, sections_of
 from deployer.board.probe.places import free_kib

@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from deployer import interrupts
+from deployer.board.access.connect import connect, forget
+from deployer.board.access.hostkeys import state_dir as default_state_dir
 from deployer.board.base import BoardFacts, Completed, Link, OnOutput, Upload
-from deployer.board.channel import Exchange, PidMarker
+from deployer.board.clients.channel import Exchange, PidMarker
+from deployer.board.clients.link import Connection, runs_nothing
+from deployer.board.clients.stop import GRACE_S, STOP
+from deployer.board.clients.turns import Turn, Turns
 from deployer.board.config import BoardConfig
-from deployer.board.connect import connect, forget
-from deployer.board.hostkeys import state_dir as default_state_dir
-from deployer.board.link import Connection, runs_nothing
-from deployer.board.stop import GRACE_S, STOP
-from deployer.board.turns import Turn, Turns
 from deployer.errors import BoardUnreachable
 from deployer.events import Emit, ignore
 
@@ -128,13 +128,13 @@ class SshBoard:
 
     def push(self, uploads: Sequence[Upload], *, on_bytes: Callable[[int], None] | None = None) -> None:
         """Place files, each complete or absent. Raises TransferError, NoSpace, BoardUnreachable."""
-        from deployer.board import transfer
+        from deployer.board.files import transfer
 
         transfer.push(self, uploads, on_bytes=on_bytes)
 
     def pull(self, source: PurePosixPath, target: Path) -> None:
         """Fetch one file, whole or not at all. Raises TransferError, BoardUnreachable."""
-        from deployer.board import transfer
+        from deployer.board.files import transfer
 
         transfer.pull(self, source, target)
 

@@ -15,7 +15,7 @@ import click
 
 from board_runner.errors import UsageError
 from deployer import shell as host
-from deployer.board import hostkeys
+from deployer.board.access import hostkeys
 from deployer.cli import fleet
 from deployer.cli.options import Asked, Session, boards, common, named
 from deployer.events import Event, Logged, Warned

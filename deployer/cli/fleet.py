@@ -12,7 +12,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from deployer.board import passwords
+from deployer.board.access import passwords
 from deployer.board.config import BoardConfig
 from deployer.cli.console import results
 from deployer.cli.fleet_view import MARKS, fleet_view, seconds

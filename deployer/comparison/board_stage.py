@@ -23,8 +23,8 @@ from board_runner.contract import Array, Tensors, TensorSpec
 from board_runner.errors import UsageError
 from board_runner.integer import container
 from board_runner.integer.engine import OfflineEngine
-from deployer.board import digests
 from deployer.board.base import Board, Completed, Upload
+from deployer.board.files import digests
 from deployer.comparison import layouts
 from deployer.comparison.compare import StageOutputs
 from deployer.config import BoardSimulatorSection

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from deployer.board.access.hostkeys import state_dir
 from deployer.board.base import BoardFacts, Link
 from deployer.board.config import BoardConfig
-from deployer.board.hostkeys import state_dir
 from deployer.board.ssh import SshBoard
 from deployer.errors import MissingArtifact, ProgramFailed, TransferError
 from deployer.events import Emit, Logged

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from deployer.board import hostkeys, memory, openssh, ssh_config
+from deployer.board.access import hostkeys, memory, ssh_config
+from deployer.board.access.ssh_config import Route
+from deployer.board.clients import openssh
 from deployer.board.config import BoardConfig
-from deployer.board.ssh_config import Route
 from deployer.errors import ConfigError
 
 _KEY_CHECKS = {"strict": "yes", "tofu": "accept-new", "off": "no"}

@@ -7,8 +7,8 @@ import tarfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from deployer.board import digests
 from deployer.board.base import Board
+from deployer.board.files import digests
 from deployer.release.contents import insist
 from deployer.release.manifest import NAME, Entry, Manifest
 from deployer.release.survey import Inventory

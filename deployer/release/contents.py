@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import DeployError
-from deployer.board import digests, stripes
 from deployer.board.base import Board, Completed
-from deployer.board.digests import file_digest
-from deployer.board.streams import RESUMED_BLOCK_BYTES, Method, Piece
-from deployer.board.stripes import Striped
+from deployer.board.files import digests, stripes
+from deployer.board.files.digests import file_digest
+from deployer.board.files.streams import RESUMED_BLOCK_BYTES, Method, Piece
+from deployer.board.files.stripes import Striped
 from deployer.errors import NoSpace, TransferError
 from deployer.release import survey
 from deployer.release.manifest import Entry

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer.board import digests
 from deployer.board.base import Board
+from deployer.board.files import digests
 from deployer.errors import TransferError
 from deployer.events import Emit, Finished, ignore
 from deployer.release import activate, survey

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from board_runner.errors import UsageError
-from deployer.board import digests
+from deployer.board.files import digests
 from deployer.errors import MissingArtifact
 
 NAME = ".manifest"

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from deployer.board import digests
 from deployer.board.base import Board, Completed
+from deployer.board.files import digests
 from deployer.errors import TransferError
 from deployer.events import Emit
 from deployer.release import lock, manifest

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from board_runner.errors import DeployError
 from deployer.board.base import Board, Owner
+from deployer.board.clients.stop import FAMILY
 from deployer.board.probe.parse import owners_of
 from deployer.board.probe.script import OWNERS
-from deployer.board.stop import FAMILY
 from deployer.errors import BoardUnreachable, LoginRefused
 from deployer.logs import messages
 from deployer.running.guard import Start

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from deployer.board.base import Board, Completed, OnOutput
-from deployer.board.stop import FAMILY, GRACE_S
+from deployer.board.clients.stop import FAMILY, GRACE_S
 from deployer.errors import BoardUnreachable
 
 SPARE_S = 10

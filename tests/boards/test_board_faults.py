@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
+from deployer.board.access.connect import open_socket
 from deployer.board.base import Upload
-from deployer.board.connect import open_socket
-from deployer.board.digests import file_digest
+from deployer.board.files.digests import file_digest
 from deployer.errors import BoardUnreachable, NoSpace
 from deployer.events import Advanced, Event
 from deployer.push import push

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.board import hostkeys
+from deployer.board.access import hostkeys
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable, ConfigError, LoginRefused

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from deployer.board.channel import KEPT_BYTES, PidMarker
+from deployer.board.clients.channel import KEPT_BYTES, PidMarker
 from deployer.board.config import DEFAULT_LIBRARY_PATH
 from deployer.errors import BoardUnreachable
 from tests.boards.servers import Place, simulated

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from deployer.board.channel import KEPT_BYTES
+from deployer.board.clients.channel import KEPT_BYTES
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable
@@ -244,7 +244,7 @@ def _control(words: list[str]) -> Path:
 
 def test_a_board_whose_sftp_never_answers_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that says yes to SFTP and then nothing is given up in time; commands go on."""
-    from deployer.board import paramiko_link
+    from deployer.board.clients import paramiko_link
 
     asyncssh = pytest.importorskip("asyncssh")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from deployer.board.clients.turns import Turn, Turns
 from deployer.board.ssh import SshBoard
-from deployer.board.turns import Turn, Turns
 from tests.boards.conftest import Boards
 
 CLIENTS = ("paramiko", "openssh")

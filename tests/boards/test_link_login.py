@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deployer.board import memory, passwords
+from deployer.board.access import memory, passwords
 from deployer.board.config import BoardConfig, parse_address
 from deployer.board.ssh import SshBoard, forget
 from deployer.errors import BoardUnreachable, ConfigError, LoginRefused

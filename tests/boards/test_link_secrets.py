@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.board import hostkeys, memory
+from deployer.board.access import hostkeys, memory
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard, forget
 from deployer.errors import BoardUnreachable, LoginRefused
@@ -60,13 +60,13 @@ class Watch(threading.Thread):
 
 
 @pytest.fixture
-def own_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """All temporary files of the test in one place."""
-    folder = tmp_path / "t"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # short: sockets are made below it
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
     yield folder
+    shutil.rmtree(folder)
 
 
 def _written(*folders: Path) -> bytes:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deployer.board import openssh_words
+from deployer.board.access.dial import open_socket, round_trip_ms
+from deployer.board.access.ssh_config import Route, resolve
+from deployer.board.clients import openssh_words
+from deployer.board.clients.openssh_words import Workplace
 from deployer.board.config import BoardConfig, parse_address
-from deployer.board.dial import open_socket, round_trip_ms
-from deployer.board.openssh_words import Workplace
-from deployer.board.ssh_config import Route, resolve
 from deployer.errors import ConfigError
 
 NO_KEX = (

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from deployer.board import stripes
 from deployer.board.base import Link
-from deployer.board.digests import file_digest
+from deployer.board.files import stripes
+from deployer.board.files.digests import file_digest
+from deployer.board.files.streams import Piece
+from deployer.board.files.stripes import Striped, channels, left_behind
 from deployer.board.ssh import SshBoard
-from deployer.board.streams import Piece
-from deployer.board.stripes import Striped, channels, left_behind
 from deployer.errors import BoardUnreachable
 from deployer.events import Advanced, Event
 from deployer.push import push

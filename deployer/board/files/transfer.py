@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from deployer.board import digests, streams
 from deployer.board.base import Board, Completed, Upload
 from deployer.board.facts import free_kib
-from deployer.board.streams import OnBytes, Piece
+from deployer.board.files import digests, streams
+from deployer.board.files.streams import OnBytes, Piece
 from deployer.errors import BoardUnreachable, NoSpace, TransferError
 
 PART = ".part-"

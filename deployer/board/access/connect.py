@@ -7,11 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
-from deployer.board import hostkeys, memory, passwords, ssh_config
+from deployer.board.access import hostkeys, memory, passwords, ssh_config
+from deployer.board.access.dial import open_socket
+from deployer.board.access.ssh_config import Route
+from deployer.board.clients.link import Connection, Incompatible
 from deployer.board.config import BoardConfig
-from deployer.board.dial import open_socket
-from deployer.board.link import Connection, Incompatible
-from deployer.board.ssh_config import Route
 from deployer.errors import ConfigError, LoginRefused
 from deployer.events import Emit, Warned
 
@@ -56,13 +56,13 @@ def _check(config: BoardConfig) -> None:
 
 def _another_may(error: Exception) -> bool:
     """Whether the OpenSSH client may get in where paramiko did not: it still has SHA-1."""
-    from deployer.board.login import OnlySha1
+    from deployer.board.access.login import OnlySha1
 
     return isinstance(error, Incompatible | OnlySha1)
 
 
 def _by_openssh(route: Route, *, folder: Path, emit: Emit) -> Connection:
-    from deployer.board import openssh
+    from deployer.board.clients import openssh
 
     return openssh.open_route(route, folder=folder, emit=emit)
 
@@ -73,10 +73,10 @@ def _by_paramiko(route: Route, *, folder: Path, emit: Emit) -> Connection:
     dialling = None
     if "paramiko" not in sys.modules and first.proxy_command is None:
         dialling = _Dialling(first.config)
-    from deployer.board.lean import load_paramiko
+    from deployer.board.access.lean import load_paramiko
 
     load_paramiko()
-    from deployer.board import handshake
+    from deployer.board.access import handshake
 
     dial = open_socket if dialling is None else dialling.dial
     return handshake.open_route(route, dial, folder=folder, emit=emit)

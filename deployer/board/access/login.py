@@ -15,10 +15,10 @@ from paramiko.ssh_exception import (
     SSHException,
 )
 
-from deployer.board import passwords
+from deployer.board.access import passwords
+from deployer.board.access.passwords import Secret
+from deployer.board.access.ssh_config import Route
 from deployer.board.config import BoardConfig
-from deployer.board.passwords import Secret
-from deployer.board.ssh_config import Route
 from deployer.errors import ConfigError, LoginRefused
 
 _USUAL = frozenset({"publickey", "password"})

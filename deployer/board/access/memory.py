@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from deployer.board import hostkeys
+from deployer.board.access import hostkeys
 from deployer.board.config import BoardConfig
 
 _FOLDER = "boards"

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.board import hostkeys, passwords
+from deployer.board.access import hostkeys, passwords
+from deployer.board.access.ssh_config import Route
 from deployer.board.config import BoardConfig
-from deployer.board.ssh_config import Route
 
 OLD_ALGORITHMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "key exchange method": (

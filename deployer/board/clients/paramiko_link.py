@@ -12,10 +12,10 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from paramiko.ssh_exception import ChannelException, SSHException
 
+from deployer.board.access.dial import round_trip_ms as tcp_round_trip_ms
 from deployer.board.base import Link
-from deployer.board.dial import round_trip_ms as tcp_round_trip_ms
-from deployer.board.link import Process, Sink, lost, refuses
-from deployer.board.transport import BoardTransport, Opening
+from deployer.board.clients.link import Process, Sink, lost, refuses
+from deployer.board.clients.transport import BoardTransport, Opening
 
 DYING_S = 0.2
 """A lost connection closes its channels first and itself a moment later: how long we wait to know."""

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from deployer.board import openssh_words
-from deployer.board.link import Sink, refuses
+from deployer.board.clients import openssh_words
+from deployer.board.clients.link import Sink, refuses
 
 _CHUNK_BYTES = 1 << 16
 _SSH_FAILED = 255

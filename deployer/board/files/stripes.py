@@ -21,9 +21,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from deployer.board import streams
 from deployer.board.base import Board
-from deployer.board.streams import RESUMED_BLOCK_BYTES, Method, OnBytes, Piece
+from deployer.board.files import streams
+from deployer.board.files.streams import RESUMED_BLOCK_BYTES, Method, OnBytes, Piece
 from deployer.errors import TransferError
 
 MOST_CHANNELS = 8

@@ -13,14 +13,14 @@ import paramiko
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, SSHException
 
 from deployer import shell
-from deployer.board import hostkeys
+from deployer.board.access import hostkeys
+from deployer.board.access.hostkeys import HostKey
+from deployer.board.access.login import log_in, reason
+from deployer.board.access.ssh_config import Route
+from deployer.board.clients.link import Incompatible
+from deployer.board.clients.paramiko_link import ParamikoConnection
+from deployer.board.clients.transport import BoardTransport
 from deployer.board.config import BoardConfig
-from deployer.board.hostkeys import HostKey
-from deployer.board.link import Incompatible
-from deployer.board.login import log_in, reason
-from deployer.board.paramiko_link import ParamikoConnection
-from deployer.board.ssh_config import Route
-from deployer.board.transport import BoardTransport
 from deployer.errors import BoardUnreachable
 from deployer.events import Emit, Logged
 

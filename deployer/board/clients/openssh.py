@@ -17,15 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deployer import shell
-from deployer.board import hostkeys, memory, openssh_words, passwords
+from deployer.board.access import hostkeys, memory, passwords
+from deployer.board.access.dial import open_socket, round_trip_ms
+from deployer.board.access.hostkeys import HostKey
+from deployer.board.access.passwords import Secret
+from deployer.board.access.ssh_config import Route
 from deployer.board.base import Link
-from deployer.board.dial import open_socket, round_trip_ms
-from deployer.board.hostkeys import HostKey
-from deployer.board.link import Incompatible, Process, lost
-from deployer.board.openssh_process import ClientProcess
-from deployer.board.openssh_words import Workplace
-from deployer.board.passwords import Secret
-from deployer.board.ssh_config import Route
+from deployer.board.clients import openssh_words
+from deployer.board.clients.link import Incompatible, Process, lost
+from deployer.board.clients.openssh_process import ClientProcess
+from deployer.board.clients.openssh_words import Workplace
 from deployer.errors import BoardUnreachable, LoginRefused
 from deployer.events import Emit, Logged, Warned
 from toolchain_wrappers.errors import ToolchainError
@@ -90,6 +91,9 @@ def open_route(route: Route, *, folder: Path, emit: Emit) -> OpenSshConnection:
     raise Incompatible(f"{config.address}: no common SSH algorithms", hint="does `ssh -v` by hand get in?")
 
 
+_MOST_FOLDER_BYTES = 80
+
+
 class OpenSshConnection:
     """`Connection` over the `ssh` program."""
 
@@ -101,7 +105,7 @@ class OpenSshConnection:
         self._options = options
         self._folder = folder
         self._rtt_ms = rtt_ms
-        self._place = Workplace(folder=Path(tempfile.mkdtemp(prefix="deploy-")))  # 0700
+        self._place = Workplace(folder=_own_folder())
         self._master: subprocess.Popen[bytes] | None = None
         self._count = 0
         self._lock = threading.Lock()
@@ -300,3 +304,12 @@ def _end(master: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         master.kill()
         master.wait(2)
+
+
+def _own_folder() -> Path:
+    """A folder of ours alone (0700), whose sockets have names that fit: 107 bytes, `ssh` adds 17 while it binds."""
+    folder = Path(tempfile.mkdtemp(prefix="deploy-"))
+    if len(os.fsencode(folder)) <= _MOST_FOLDER_BYTES:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="deploy-", dir="/tmp"))

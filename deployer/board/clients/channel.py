@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deployer import interrupts
 from deployer.board.base import Completed, OnOutput
-from deployer.board.link import Process
+from deployer.board.clients.link import Process
 from deployer.errors import BoardUnreachable
 
 KEPT_BYTES = 16 << 20

@@ -1,0 +1,1 @@
+"""Bytes to and from a board: checksums, streams, several channels, single files placed whole."""
