@@ -9,14 +9,12 @@ import click
 
 from deployer.cli.options import Session, common
 
-MODELS = ("eat", "kws")
-
 
 @click.command("fold")
 @click.argument("source", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="What to write; else *_bnfused.")
 @click.option("--graph", type=click.Path(path_type=Path), help="A graph of the checkpoint's network.")
-@click.option("--model", type=click.Choice(MODELS), help="What network a folder holds; else model.name.")
+@click.option("--model", help="What network a folder holds; else model.name.")
 @click.option("--pairs", default=60, show_default=True, help="Timed pairs of runs; 0 for none.")
 @common
 def command(

@@ -35,14 +35,15 @@ def fold_checkpoint(
     if path.is_dir():
         source, path = sources.load(model, path), path / sources.WEIGHTS
         traced, _ = conversion.trace(source, source.contract, keep_norms=True)
+        tensors = source.network.state_dict()
     elif graph is None:
         raise UsageError(
             f"{path}: a file of weights does not say which layer a batch normalisation follows",
             hint="give --graph NET.onnx, exported with training=PRESERVE; or the folder with args.yml",
         )
     else:
-        traced = read(graph)
-    state = {name: _array(value) for name, value in weights.read(path).items()}
+        traced, tensors = read(graph), weights.read(path)
+    state = {name: _array(value) for name, value in tensors.items()}
     before = with_state(traced, state)
     folded = fold_graph(before)
     try:
@@ -100,14 +101,19 @@ def _in_pytorch(
     other = folded_network(source.network, folds, state).eval()
     noise = np.random.default_rng(proof.SEED).standard_normal(source.contract.inputs[0].shape)
     value = torch.from_numpy(noise.astype(np.float32))
-    with torch.no_grad():
-        first, second = source.network(value).numpy(), other(value).numpy()
+    first, second = _outputs(source.network, value), _outputs(other, value)
     return proof.Difference(
         engine="PyTorch",
         signal="noise",
-        max_abs=proof.largest_difference(first, second),
-        limit=proof.LIMIT * max(1.0, float(np.abs(first).max())),
+        max_abs=max(proof.largest_difference(a, b) for a, b in zip(first, second, strict=True)),
+        limit=proof.LIMIT * max(1.0, *(float(np.abs(a).max()) for a in first)),
     )
+
+
+def _outputs(network: nn.Module, value: Tensor) -> list[Array]:
+    with torch.no_grad():
+        given = network(value)
+    return [output.numpy() for output in (given if isinstance(given, tuple) else (given,))]
 
 
 def _write(state: Mapping[str, Array], folds: Iterable[Fold], path: Path) -> None:

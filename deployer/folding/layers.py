@@ -70,8 +70,7 @@ def layer_before(view: GraphView, norm: int) -> Layer:
     if view.graph.node[index].op_type == "Add" and _added_constant(view, index):
         adder = index
         index = _sole_giver(view, next(n for n in view.graph.node[index].input if view.constant(n) is None))
-    op_type = view.graph.node[index].op_type
-    if op_type not in LAYERS:
+    if view.graph.node[index].op_type not in LAYERS or view.graph.node[index].domain not in ("", "ai.onnx"):
         raise Unfit(f"it comes after {view.graph.node[adder or index].op_type}, which is no layer")
     return _layer(view, index, adder, follows=False)
 
