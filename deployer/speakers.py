@@ -1,4 +1,4 @@
-"""A manifest's clips through a checkpoint and what is deployed of it: embeddings, figures, and how alike they are."""
+"""A manifest's clips through a checkpoint, what is deployed of it, or both: embeddings and figures."""
 
 from __future__ import annotations
 
