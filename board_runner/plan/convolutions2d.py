@@ -33,7 +33,7 @@ def _from_conv(p: Pattern, chain: list[int], before: list[int] | None) -> Match 
     bias = p.constants.get(bias_name)
     if weights is None or weights.ndim != 4 or weights.dtype != np.float32 or (bias_name and bias is None):
         return None
-    geometry = _geometry(node, weights.shape[2:], before)
+    geometry = geometry_of(node, weights.shape[2:], before)
     if geometry is None:
         return None
     groups = int(node.attributes.get("group", 1))
@@ -46,7 +46,7 @@ def _from_conv(p: Pattern, chain: list[int], before: list[int] | None) -> Match 
     return p.match(chain, (source,), dense)
 
 
-def _geometry(node: Node, kernel: tuple[int, ...], before: list[int] | None) -> Geometry | None:
+def geometry_of(node: Node, kernel: tuple[int, ...], before: list[int] | None) -> Geometry | None:
     """None for pads below 0, which crop, and for a Pad before a convolution that pads too."""
     call = Call(inputs=(), attributes=node.attributes)
     own = per_axis(call, "pads", 4, 0)

@@ -12,11 +12,13 @@ from board_runner.graph import Graph
 from board_runner.plan.convolutions import conv_chain
 from board_runner.plan.convolutions2d import plane_chain
 from board_runner.plan.gates import hard_swish_chain, plane_mean
+from board_runner.plan.mixtures import mixture
 from board_runner.plan.pattern import Match, Pattern
 from board_runner.plan.program import Program, Step, node_step
 from board_runner.plan.tensors import decomposed_gelu, decomposed_layer_norm, layer_normalization, sum_chain
 
 PATTERNS: tuple[Callable[[Pattern, int], Match | None], ...] = (
+    mixture,
     conv_chain,
     plane_chain,
     layer_normalization,
