@@ -1,0 +1,61 @@
+"""`deploy export --model ecapa`: every check passes, and three engines give the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from board_runner.float_engine import FloatEngine
+from board_runner.models import ecapa
+from board_runner.models.base import run_model
+from deployer import cli
+from tests.ecapa.conftest import voice, write_checkpoint
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.mark.parametrize("name", ["seed", "C512"])
+def test_an_export_computes_what_the_network_does(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PyTorch, ONNX Runtime and the float engine agree on both outputs, which have their names."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    pytest.importorskip("onnxsim", reason="onnxsim is not installed")
+    ort = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    from deployer.export import sources
+
+    folder, out = write_checkpoint(tmp_path / "c", name), tmp_path / "out"
+    words = ["export", "--model", "ecapa", "--checkpoint", str(folder), "--out", str(out), "--json", "-q"]
+    assert cli.execute(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["passed"]
+    norms = next(check for check in report["checks"] if check["name"] == "batch normalisation folded")
+    assert "comes after Relu" in norms["detail"]
+    contract = sources.load("ecapa", folder).contract
+    [mel] = ecapa.chunks(voice(150, 2.5, 3).astype(np.float32), contract)
+    with torch.no_grad():
+        wanted = [
+            value.numpy() for value in sources.load("ecapa", folder).network(torch.from_numpy(mel["mel"]))
+        ]
+    engine = FloatEngine.load(out / "ecapa_sim.onnx")
+    assert engine.graph.contract == contract
+    assert [spec.name for spec in engine.outputs] == ["embedding", "attention"]
+    assert "LpNormalization" not in {node.op_type for node in engine.graph.nodes}
+    session = ort.InferenceSession(str(out / "ecapa_sim.onnx"), providers=["CPUExecutionProvider"])
+    by_engine = [engine.run(mel)[spec.name] for spec in engine.outputs]
+    for one, two, three in zip(wanted, by_engine, session.run(None, mel), strict=True):
+        assert np.abs(one - two).max() < 1e-5
+        assert np.abs(one - three).max() < 1e-5
+
+
+def test_the_runner_answers_with_an_embedding(small_export: Path) -> None:
+    """From samples to a direction, by the loop that runs every model."""
+    engine = FloatEngine.load(small_export / "ecapa_sim.onnx")
+    contract = engine.graph.contract
+    assert contract is not None
+    answer = ecapa.decode(run_model(ecapa, engine, voice(150, 3.0, 3).astype(np.float32), contract))
+    assert np.linalg.norm(answer.vector) == pytest.approx(1)
+    assert len(answer.vector) == 16
