@@ -69,7 +69,8 @@ class PrefixBeam:
                     add(prefix, 0, _sum(blank, other) + p)
                 elif prefix and token == prefix[-1]:
                     add(prefix, 1, other + p)
-                    add((*prefix, token), 1, blank + p)  # heard again only after a blank
+                    if blank > NEVER:  # heard again only after a blank
+                        add((*prefix, token), 1, blank + p)
                 else:
                     add((*prefix, token), 1, _sum(blank, other) + p)
         summed = {prefix: (_sum(*ends[0]), _sum(*ends[1])) for prefix, ends in grown.items()}

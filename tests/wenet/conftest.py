@@ -1,0 +1,84 @@
+"""A small recogniser with random weights, its checkpoint folder and its exported graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from board_runner.contract import Array
+
+SIZES = {
+    "width": 32,
+    "heads": 4,
+    "hidden": 48,
+    "layers": 3,
+    "tokens": 11,
+    "decoder_heads": 2,
+    "decoder_hidden": 40,
+    "decoder_layers": 2,
+}
+
+SETTINGS = """\
+encoder: conformer
+encoder_conf: {output_size: 32, attention_heads: 4, linear_units: 48, num_blocks: 3, cnn_module_kernel: 15}
+decoder: transformer
+decoder_conf: {attention_heads: 2, linear_units: 40, num_blocks: 2}
+"""
+
+
+def write_folder(folder: Path, state: dict[str, Any], settings: str = SETTINGS) -> Path:
+    """A checkpoint folder as `deploy export` takes it."""
+    import torch
+
+    folder.mkdir(exist_ok=True)
+    (folder / "args.yml").write_text(settings, encoding="utf-8")
+    torch.save({"model_dict": state}, folder / "chkpnt.pt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """A recogniser in evaluation mode, whose norms and feature statistics are far from doing nothing."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from deployer.export.wenet_sizes import WenetShape
+    from deployer.export.wenet_source import U2
+
+    torch.manual_seed(3)
+    made = U2(WenetShape(**SIZES)).eval()
+    for name, value in made.state_dict().items():
+        if name.endswith("istd"):
+            value.uniform_(0.2, 0.4)
+        elif name.endswith("subsampling.mean"):
+            value.normal_(8, 1)
+        elif "norm" in name:
+            value.add_(0.3 * torch.randn(value.shape))
+    return made
+
+
+@pytest.fixture(scope="session")
+def folder(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its checkpoint folder."""
+    return write_folder(tmp_path_factory.mktemp("wenet") / "checkpoint", network.state_dict())
+
+
+@pytest.fixture(scope="session")
+def exported(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of its three graphs and their report."""
+    for tool in ("onnxsim", "onnxruntime"):
+        pytest.importorskip(tool, reason="the ONNX tools are not installed")
+    from deployer import export
+
+    out = tmp_path_factory.mktemp("wenet graphs")
+    export.run(folder, out, model="wenet")
+    return out
+
+
+@pytest.fixture(scope="session")
+def clip() -> Array:
+    """Three seconds at 16 kHz: a sweep under a little noise."""
+    t = np.arange(48000) / 16000
+    noise = np.random.default_rng(5).standard_normal(t.size)
+    return np.asarray(0.3 * np.sin(2 * np.pi * (200 * t + 300 * t * t)) + 0.05 * noise, np.float32)
