@@ -106,7 +106,7 @@ def _in_pytorch(
         engine="PyTorch",
         signal="noise",
         max_abs=max(proof.largest_difference(a, b) for a, b in zip(first, second, strict=True)),
-        limit=proof.LIMIT * max(1.0, *(float(np.abs(a).max()) for a in first)),
+        limit=proof.limit_of(max(float(np.abs(a).max()) for a in first)),
     )
 
 

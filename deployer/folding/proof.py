@@ -20,7 +20,9 @@ Run: TypeAlias = Callable[[Mapping[str, Array]], Sequence[Array]]
 """Inputs by name -> the outputs in the graph's order."""
 
 LIMIT = 1e-4
-"""How far outputs may be apart, times their largest magnitude where that is above 1."""
+"""How far outputs may be apart, times their largest magnitude."""
+LEAST = 1e-2
+"""Outputs all below this count as so large: what is left of sums that cancel has the error of their terms."""
 FREE_AXIS = 64
 """Size given to an axis that the model leaves open; the first is given 1."""
 SEED = 20260101
@@ -191,8 +193,13 @@ def _apart(name: str, first: Run, second: Run, signals: Mapping[str, Mapping[str
             return Difference(engine=name, signal=signal, max_abs=float("inf"), limit=LIMIT)
         largest = max((float(np.abs(a).max(initial=0.0)) for a, _ in pairs), default=0.0)
         apart = max((largest_difference(a, b) for a, b in pairs), default=0.0)
-        rows.append(Difference(engine=name, signal=signal, max_abs=apart, limit=LIMIT * max(1.0, largest)))
+        rows.append(Difference(engine=name, signal=signal, max_abs=apart, limit=limit_of(largest)))
     return max(rows, key=lambda row: row.max_abs / row.limit)
+
+
+def limit_of(largest: float) -> float:
+    """How far outputs may be apart whose largest magnitude is `largest`."""
+    return LIMIT * max(LEAST, largest)
 
 
 def largest_difference(a: Array, b: Array) -> float:

@@ -14,7 +14,7 @@ from board_runner.errors import ModelError, UsageError
 from deployer.folding.arithmetic import Layout
 from deployer.folding.checkpoint import bias_name, fold_state
 from deployer.folding.fold import SUFFIX
-from deployer.folding.proof import LIMIT, SEED, Difference, largest_difference
+from deployer.folding.proof import SEED, Difference, largest_difference, limit_of
 from deployer.folding.records import Fold, Left
 from deployer.folding.report import FoldReport
 from deployer.folding.tf_graph import TensorflowGraph
@@ -122,7 +122,7 @@ def _difference(fold: Fold, before: Mapping[str, Array], after: Mapping[str, Arr
         engine=f"TensorFlow, {fold.layer}",
         signal="noise",
         max_abs=largest_difference(first, second),
-        limit=LIMIT * max(1.0, float(np.abs(first).max())),
+        limit=limit_of(float(np.abs(first).max())),
     )
 
 
