@@ -121,7 +121,7 @@ def test_sizes_that_make_no_sweep_are_refused(plain: Path) -> None:
     """A batch twice, none, more than there are samples; a model whose first size is no batch of 1."""
     for wrong in ({"batches": (4, 4)}, {"batches": ()}, {"batches": (8,), "samples": 7}, {"rounds": 0}):
         with pytest.raises(UsageError):
-            Plan(**wrong)  # type: ignore[arg-type]
+            Plan(**wrong)
     graph = Graph.load(plain)
     assert with_batch(with_batch(graph, FREE), 3).inputs[0].shape == (3, 2, 6)
     with pytest.raises(ModelError, match=r"\[3, 2, 6\]"):
