@@ -1,4 +1,4 @@
-"""Sweep an ECAPA-TDNN with random weights over batch sizes, by the float engine and by ONNX Runtime, one thread each.
+"""Sweep an ECAPA-TDNN with random weights over batch sizes: float engine and ONNX Runtime, one thread each.
 
     python tests/bench/bench_ecapa.py [--network C512] [--rounds 3] [--samples 64] [--out DIR]
 
@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from deployer import export
+from deployer.export.onnx_export import export_model
 from deployer.sweep.engines import EngineName
 from deployer.sweep.measure import Plan, sweep
 
@@ -55,7 +55,7 @@ def main() -> None:
         folder = asked.out or Path(scratch)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's notice of its successor
-            report = export.run(checkpoint(asked.network, folder / "checkpoint"), folder, model="ecapa")
+            report = export_model(checkpoint(asked.network, folder / "checkpoint"), folder, model="ecapa")
         print(f"{asked.network}: {report.parameters} parameters, {len(report.checks)} checks passed")
         for engine in ENGINES:
             made = sweep(
