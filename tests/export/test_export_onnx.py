@@ -77,7 +77,7 @@ def test_the_report_lies_beside_the_model(
     data = json.loads((out / "export_report.json").read_text(encoding="utf-8"))
     assert data == json.loads(json.dumps(report.as_data()))
     assert data["passed"] is True
-    assert len(data["checks"]) == 16
+    assert len(data["checks"]) == 17
     text = (out / "export_report.md").read_text(encoding="utf-8")
     assert text == report.as_text()
     assert all(f"| {check.name} | passed |" in text for check in report.checks)
