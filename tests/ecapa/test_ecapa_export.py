@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from board_runner.float_engine import FloatEngine
 from board_runner.models import ecapa
@@ -59,3 +60,26 @@ def test_the_runner_answers_with_an_embedding(small_export: Path) -> None:
     answer = ecapa.decode(run_model(ecapa, engine, voice(150, 3.0, 3).astype(np.float32), contract))
     assert np.linalg.norm(answer.vector) == pytest.approx(1)
     assert len(answer.vector) == 16
+
+
+def test_recordings_and_a_checkpoint_go_through_the_commands(
+    small_checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """export, prepare, compare-sim with `model.name: ecapa`: the network and its ONNX agree on every clip."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deploy.yaml").write_text(
+        f"model: {{name: ecapa, checkpoint: {json.dumps(str(small_checkpoint))}}}\naudio: {{clips: clips}}\n"
+    )
+    (tmp_path / "raw").mkdir()
+    for number, seconds in enumerate((0.7, 2.5)):
+        soundfile.write(tmp_path / "raw" / f"{number}.wav", voice(150, seconds, number), 16000, "PCM_24")
+    assert cli.execute(["export", "-q"]) == 0
+    assert cli.execute(["prepare", "raw", "--out", "clips", "-q"]) == 0
+    capsys.readouterr()
+    assert cli.execute(["compare-sim", "torch", "onnx", "--json", "-q"]) == 0
+    [row] = json.loads(capsys.readouterr().out)["comparisons"]
+    assert (row["reference"], row["candidate"]) == ("torch", "onnx")
+    assert row["max_abs"] < 1e-5
