@@ -14,9 +14,19 @@ from board_runner.plan.fuse import fused
 
 
 def _graph(
-    *, groups: int = 1, batch: int = 1, kernel: int = 3, factors: int = 1, change: str = "", **attributes: Any
+    *,
+    groups: int = 1,
+    batch: int = 1,
+    kernel: int = 3,
+    sizes: tuple[int, int] | None = None,
+    change: str = "",
+    **attributes: Any,
 ) -> Graph:
-    """Three convolutions of x (batch, 6, 9, 20), each times a part of `a` (batch, 3, factors, 1), summed to y."""
+    """Three convolutions of x (batch, 6, 9, 20), each times a part of `a` (batch, 3, 1, 1), summed to y.
+
+    `sizes` are others for the first and third axis of `a`.
+    """
+    clips, factors = sizes or (batch, 1)
     rng = np.random.default_rng(3)
     constants = {"sizes": np.asarray([1, 1, 1], np.int64)}
     inside = 6 // groups
@@ -47,7 +57,7 @@ def _graph(
         initializers=constants,
         inputs=(
             TensorSpec(name="x", dtype="float32", shape=(batch, 6, 9, 20)),
-            TensorSpec(name="a", dtype="float32", shape=(batch, 3, factors, 1)),
+            TensorSpec(name="a", dtype="float32", shape=(clips, 3, factors, 1)),
         ),
         outputs=tuple(TensorSpec(name=name, dtype="float32", shape=(-1,) * 4) for name in outputs),
         opset=13,
@@ -77,11 +87,10 @@ def test_a_mixture_is_one_step(groups: int, kernel: int, batch: int, strides: li
     _agree(graph)
 
 
-@pytest.mark.parametrize("factors", [1, 9])
-def test_factors_that_are_no_shares_are_multiplied_as_written(factors: int) -> None:
-    """A factor for each row of the planes cannot move into a kernel; one set for two clips can, but need not."""
-    graph = _graph(factors=factors, groups=6)
-    _agree(graph)
+@pytest.mark.parametrize("sizes", [(2, 9), (1, 1), (1, 9)])
+def test_factors_that_are_no_shares_are_multiplied_as_written(sizes: tuple[int, int]) -> None:
+    """A factor for each row of the planes cannot move into a kernel; nor does one set for two clips."""
+    _agree(_graph(sizes=sizes, batch=2, groups=6))
 
 
 @pytest.mark.parametrize("change", ["kernel", "share twice", "output"])
