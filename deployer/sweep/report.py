@@ -33,6 +33,11 @@ class Row:
         """Of whole batches, by the median."""
         return self.batch * 1000 / self.invoke_ms
 
+    @property
+    def samples_per_cpu_s(self) -> float | None:
+        """By the least CPU time: what one thread gets done, whoever else is at work."""
+        return self.batch * 1000 / self.cpu_min_ms if self.cpu_min_ms else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepReport:
@@ -47,17 +52,24 @@ class SweepReport:
 
     @property
     def falls(self) -> list[tuple[int, int]]:
-        """Neighbouring batch sizes of which the larger gives fewer samples/s, by more than 5 %."""
+        """Neighbouring batch sizes of which the larger gets less done in the same time, by more than 5 %."""
         rows = [
-            Throughput(batch=r.batch, input_shape=r.input_shape, invoke_ms=r.invoke_ms) for r in self.rows
+            Throughput(batch=row.batch, input_shape=row.input_shape, invoke_ms=self._cost_ms(row))
+            for row in self.rows
         ]
         return [(small.batch, large.batch) for small, large in ascend_console.falls(rows)]
+
+    def _cost_ms(self, row: Row) -> float:
+        """What least depends on who else is at work: CPU time on one thread, else the least wall time, if known."""
+        if self.threads == 1 and row.cpu_min_ms:
+            return row.cpu_min_ms
+        return row.invoke_ms if row.invoke is None else row.invoke.min_ms
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
         data = asdict(self)
         for row, made in zip(self.rows, data["rows"], strict=True):
-            made["samples_per_s"] = row.samples_per_s
+            made |= {"samples_per_s": row.samples_per_s, "samples_per_cpu_s": row.samples_per_cpu_s}
         return {**data, "slower_though_larger": [list(pair) for pair in self.falls]}
 
     def as_text(self) -> str:
@@ -68,14 +80,15 @@ class SweepReport:
         lines = [
             f"{self.model} by {self.engine}{threads}, rounds {self.rounds}{load}",
             "",
-            "| batch | input | ms a batch | least CPU ms | samples/s | last batch | apart | |",
-            "| ---: | --- | ---: | ---: | ---: | --- | ---: | --- |",
+            "| batch | input | ms a batch | samples/s | least CPU ms | samples/CPU s | last batch | apart | |",
+            "| ---: | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |",
         ]
         for row in sorted(self.rows, key=lambda row: row.batch):
             mark = "slower than the batch before" if row.batch in fell else ""
             lines.append(
                 f"| {row.batch} | {'x'.join(map(str, row.input_shape))} | {row.invoke_ms:.3f} "
-                f"| {_number(row.cpu_min_ms, '.3f')} | {row.samples_per_s:.1f} | {_told(row)} "
+                f"| {row.samples_per_s:.1f} | {_number(row.cpu_min_ms, '.3f')} "
+                f"| {_number(row.samples_per_cpu_s, '.1f')} | {_told(row)} "
                 f"| {_number(row.max_abs, '.1e')} | {mark} |"
             )
         return "\n".join(lines)

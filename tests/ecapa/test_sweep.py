@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from board_runner.errors import ModelError, UsageError
 from board_runner.graph import Graph, Node
 from deployer import cli
 from deployer.errors import CheckFailed
+from deployer.statistics import Spread
 from deployer.sweep.batch_axis import FREE, with_batch
 from deployer.sweep.measure import Plan, sweep
 from deployer.sweep.report import Row, SweepReport
@@ -93,6 +95,28 @@ def test_the_published_table_is_flagged_where_it_falls() -> None:
     [marked] = [line for line in report.as_text().splitlines() if "slower than the batch before" in line]
     assert marked.startswith("| 16 | 16x80x10 | 23.111 |")
     assert "40 of 4648 samples lost" in report.as_text()
+
+
+def test_a_fall_is_seen_through_the_noise_of_a_busy_host() -> None:
+    """On one thread CPU time decides: wall times that jump are no fall, CPU time that does is one."""
+    wall, cpu = (10.0, 90.0, 60.0), (8.0, 31.0, 70.0)
+    rows = tuple(
+        Row(
+            batch=batch,
+            input_shape=(batch, 2),
+            samples=8,
+            partial=0,
+            lost=0,
+            invoke_ms=wall_ms,
+            invoke=Spread.of([wall_ms]),
+            cpu_min_ms=cpu_ms,
+        )
+        for batch, wall_ms, cpu_ms in zip((1, 4, 8), wall, cpu, strict=True)
+    )
+    report = SweepReport(model="m", engine="e", rounds=1, threads=1, load_average=9.0, rows=rows)
+    assert report.falls == [(4, 8)]
+    assert replace(report, threads=2).falls == [(1, 4)]
+    assert report.as_data()["slower_though_larger"] == [[4, 8]]
 
 
 @pytest.mark.parametrize(
