@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from board_runner.errors import UsageError
 from deployer import labels, resources, yaml_source
 from deployer.board.config import BoardConfig
 from deployer.config import Deployment
@@ -21,6 +22,9 @@ if TYPE_CHECKING:  # imported where they are needed: a push that finds nothing t
     from toolchain_wrappers.sigmastar.commands import Tree
     from toolchain_wrappers.sigmastar.profile import Profile
     from toolchain_wrappers.sigmastar.tools import Tools
+
+GRAPHS = "graphs"
+"""Key of configs/models: names of the graphs that a model is exported as, where they are several."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,15 @@ class Project:
     def onnx(self) -> Path:
         """The ONNX that is converted: the configured one, the exported one, or the shipped one.
 
-        Raises MissingArtifact when a checkpoint is configured and was never exported.
+        Raises MissingArtifact when a checkpoint is configured and was never exported, UsageError for a model of
+        several graphs.
         """
+        if GRAPHS in self.vendor:
+            raise UsageError(
+                f"{self.model_name} is {', '.join(self.vendor[GRAPHS])}, with sizes that change from chunk to "
+                "chunk: there is no one model to convert",
+                hint=f"`deploy export --model {self.model_name}` makes and verifies the graphs",
+            )
         section = self.deployment.settings.model
         if section.onnx is not None:
             path = self.deployment.resolve(section.onnx)
@@ -80,6 +91,8 @@ class Project:
         """The contract the ONNX carries, else that of the model as shipped."""
         from board_runner.graph import Graph
 
+        if GRAPHS in self.vendor:
+            return self.model.contract()
         return Graph.load(self.onnx).contract or self.model.contract()
 
     @property

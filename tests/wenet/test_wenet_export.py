@@ -142,3 +142,14 @@ def test_weights_without_ctc_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="no CTC layer"):
         wenet_source.load(write_folder(tmp_path / "other", {"fc.bias": torch.zeros(3)}))
+
+
+@pytest.mark.parametrize("asked", [["convert"], ["compare-sim", "onnx", "float"]])
+def test_what_takes_one_model_says_that_these_are_three(
+    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A project of WeNet is refused by the commands that convert."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deploy.yaml").write_text("model: {name: wenet}\n", encoding="utf-8")
+    assert 2 == cli.execute([*asked, "-q"])
+    assert "wenet is encoder, ctc, decoder" in capsys.readouterr().err
