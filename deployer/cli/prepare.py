@@ -60,7 +60,9 @@ def command(
         from deployer.datasets.voxceleb1 import Choice
 
         if len(sources) != 2:
-            raise UsageError("deploy prepare voxceleb1 takes one folder")
+            raise UsageError(
+                "deploy prepare voxceleb1 takes one folder", hint="a source of that name is ./voxceleb1"
+            )
         _voxceleb1(session, sources[1], out, Choice(seed=seed, longest_s=longest_s, short=short, split=split))
         return
     contract = Project(session.deployment).contract

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from board_runner import prog_sed_eat
 from board_runner.float_engine import FloatEngine
 from board_runner.models import ecapa
 from board_runner.models.base import run_model
@@ -83,3 +85,14 @@ def test_recordings_and_a_checkpoint_go_through_the_commands(
     [row] = json.loads(capsys.readouterr().out)["comparisons"]
     assert (row["reference"], row["candidate"]) == ("torch", "onnx")
     assert row["max_abs"] < 1e-5
+
+
+def test_the_board_program_refuses_a_model_without_classes(
+    small_export: Path, utterance: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It prints a class id and nothing else, so it says why it cannot; no line `class id:` appears."""
+    wav = utterance(tmp_path / "one.wav")
+    assert prog_sed_eat.main(["-i", str(wav), "-m", str(small_export / "ecapa_sim.onnx")]) == 255
+    told = capsys.readouterr()
+    assert "ecapa has no classes" in told.err
+    assert "class id" not in told.out
