@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from deployer.errors import CheckFailed
@@ -24,7 +24,10 @@ class Agreement:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakerReport:
-    """Engine -> its figures; and how far the deployed model is from the checkpoint, where both were run."""
+    """Engine -> its figures; and how far the deployed model is from the checkpoint, where both were run.
+
+    `too_many` maps protocols that were left out to the trials they would have.
+    """
 
     clips: int
     speakers: int
@@ -33,11 +36,13 @@ class SpeakerReport:
     figures: Mapping[str, list[Figures]]
     agreement: Agreement | None
     absent_trials: int = 0
+    too_many: Mapping[str, int] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """For `--json`."""
         return {
             **{key: getattr(self, key) for key in ("clips", "speakers", "left_out", "seed", "absent_trials")},
+            "too_many": dict(self.too_many),
             "figures": {name: speakers.as_data(rows) for name, rows in self.figures.items()},
             "agreement": asdict(self.agreement) if self.agreement else None,
         }
@@ -49,6 +54,7 @@ class SpeakerReport:
         ]
         if self.absent_trials:
             lines.append(f"{self.absent_trials} listed trials are of clips that the manifest has not")
+        lines += [f"{name}: left out, {count} trials are too many" for name, count in self.too_many.items()]
         for name, rows in self.figures.items():
             lines += ["", f"### {name}", "", speakers.as_table(rows)]
         if self.agreement is not None:

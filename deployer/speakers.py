@@ -94,6 +94,7 @@ def measure(
         figures=figures,
         agreement=agreement(runs, files) if len(runs) == 2 else None,
         absent_trials=absent,
+        too_many=metrics.too_many([clip.speaker for clip in listing.clips]),
     )
 
 

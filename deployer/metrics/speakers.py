@@ -19,6 +19,9 @@ from board_runner.errors import InputError
 from deployer.metrics import detection
 from deployer.metrics.detection import BestPoint, Trials
 
+MOST_TRIALS = 50_000_000
+"""Beyond these a protocol is left out: the scores alone would be 400 MB."""
+
 CHANCE_SEED = 20260101
 SEED_PROTOCOL = "seed"
 
@@ -114,12 +117,27 @@ class Figures:
     best: BestPoint
 
 
-def measure(embedded: Embedded, protocols: Sequence[str] = tuple(PROTOCOLS)) -> list[Figures]:
-    """The figures of each protocol; raises InputError where there are no trials of both kinds."""
+def trial_counts(speakers: Sequence[str]) -> dict[str, int]:
+    """How many trials each protocol has for these clips, at most."""
+    clips, names = len(speakers), len(set(speakers))
+    return {name: clips * (clips - 1) // 2 if name == "pairs" else clips * names for name in PROTOCOLS}
+
+
+def too_many(speakers: Sequence[str], most: int = MOST_TRIALS) -> dict[str, int]:
+    """The protocols that `measure` leaves out for these clips, with their trials."""
+    return {name: count for name, count in trial_counts(speakers).items() if count > most}
+
+
+def measure(
+    embedded: Embedded, protocols: Sequence[str] = tuple(PROTOCOLS), *, most: int = MOST_TRIALS
+) -> list[Figures]:
+    """The figures of each protocol of at most `most` trials; raises InputError without trials of both kinds."""
     width = embedded.vectors.shape[1]
+    left_out = too_many(embedded.speakers, most)
     return [
         figures(PROTOCOLS[name](embedded), name, chance=chance_level(embedded.speakers, width, name))
         for name in protocols
+        if name not in left_out
     ]
 
 

@@ -16,6 +16,7 @@ from deployer.datasets import voxceleb1
 from deployer.metrics import speakers as metrics
 from deployer.metrics.speakers import Embedded
 from deployer.metrics.trial_list import listed
+from deployer.speaker_report import SpeakerReport
 
 
 def _random(clips: int, count: int) -> Embedded:
@@ -48,6 +49,19 @@ def test_random_embeddings_score_by_the_seeds_protocol() -> None:
     [few] = metrics.measure(_random(400, 40), ("seed",))
     assert few.chance_roc_auc > 0.99
     assert "0.8" in metrics.as_table([by_seed])
+
+
+def test_protocols_of_too_many_trials_are_left_out_and_told() -> None:
+    """VoxCeleb1's 148 642 training clips make eleven thousand million pairs; what is small enough is measured."""
+    told = metrics.too_many([f"s{i % 1211}" for i in range(148_642)])
+    assert told["pairs"] == 148_642 * 148_641 // 2
+    rows = metrics.measure(_random(40, 4), most=200)
+    assert [row.protocol for row in rows] == ["leave one out", "seed"]
+    report = SpeakerReport(
+        clips=40, speakers=4, left_out=0, seed=0, figures={"m": rows}, agreement=None, too_many={"pairs": 780}
+    )
+    assert "pairs: left out, 780 trials are too many" in report.as_text()
+    assert report.as_data()["too_many"] == {"pairs": 780}
 
 
 def test_perfect_embeddings_have_no_error() -> None:
