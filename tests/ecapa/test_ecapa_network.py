@@ -72,6 +72,45 @@ def test_what_goes_past_the_blocks() -> None:
             assert result.numpy() == pytest.approx(factor * stem.numpy(), abs=1e-4)
 
 
+@pytest.mark.torch
+def test_each_group_is_filtered_with_the_result_before_it() -> None:
+    """With filters that give back what they get: the first group passes, then running sums from the second on."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from deployer.export.ecapa import Stairs
+
+    stairs = Stairs(8, 4, 3, 2, fill="zeros").eval()
+    for step in stairs.steps:
+        step.conv.weight.data.copy_(torch.eye(2)[:, :, None] * torch.tensor([0.0, 1.0, 0.0]))
+        step.conv.bias.data.zero_()
+        step.norm.eps = 0.0
+    parts = torch.rand(1, 8, 5).split(2, dim=1)
+    with torch.no_grad():
+        made = stairs(torch.cat(parts, 1)).split(2, dim=1)
+    wanted = [parts[0], parts[1], parts[1] + parts[2], parts[1] + parts[2] + parts[3]]
+    for one, two in zip(made, wanted, strict=True):
+        assert one.numpy() == pytest.approx(two.numpy(), abs=1e-6)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["seed", "C512"])
+def test_even_weights_pool_mean_and_deviation(name: str) -> None:
+    """Where no frame is preferred, the pooling gives each channel's mean and standard deviation over the clip."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    network = network_of(name)
+    for value in network.attention.spread.parameters():
+        value.data.zero_()
+    seen: dict[str, Any] = {}
+    network.attention.register_forward_hook(lambda _, given, made: seen.update(x=given[0], weights=made))
+    network.pool_norm.register_forward_hook(lambda _, given, made: seen.update(pooled=given[0]))
+    with torch.no_grad():
+        network(torch.randn(2, 80, 40))
+    x = seen["x"].numpy()
+    deviation = np.sqrt(np.maximum(x.var(axis=2), 1e-4))
+    wanted = np.concatenate([x.mean(axis=2), deviation], axis=1)
+    assert seen["weights"].numpy() == pytest.approx(1 / 40)
+    assert np.abs(seen["pooled"].numpy() - wanted).max() < 1e-3
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
