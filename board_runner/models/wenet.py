@@ -7,7 +7,7 @@ hypotheses. Each cache begins with one dummy frame that is never used: so a grap
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -167,6 +167,13 @@ def chunking_of(contract: InputContract) -> Chunking:
         )
     except (KeyError, ValueError) as e:
         raise ModelError(f"not a contract of WeNet's encoder: {e}") from e
+
+
+def rechunked(contract: InputContract, chunking: Chunking) -> InputContract:
+    """An encoder's contract with other chunks: the graph takes any. Raises ModelError for another contract."""
+    chunking_of(contract)
+    cut = {"chunk": chunking.frames, "left_chunks": chunking.left_chunks}
+    return replace(contract, front_end={**contract.front_end, **cut})
 
 
 def empty_caches(contract: InputContract) -> dict[str, Array]:

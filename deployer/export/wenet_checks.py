@@ -25,7 +25,7 @@ from deployer.export.conversion import OPSET
 from deployer.export.wenet_source import WenetSource
 
 SEED = 20260101
-SEED_FRAMES = 131
+FIRST_FRAMES = 131
 """Feature frames of the first check: a chunk of 32 frames."""
 
 CLIP_S = 3.0
@@ -143,7 +143,7 @@ def contracts_stored(graphs: Graphs, contracts: Mapping[str, InputContract]) -> 
 def first_chunk(source: WenetSource, encoder: Engine) -> Iterator[_Difference]:
     """The network without any cache, against the graph with dummy frames: output and caches from frame 1 on."""
     feats = np.random.default_rng(SEED).standard_normal(
-        (1, SEED_FRAMES, source.network.shape.channels), np.float32
+        (1, FIRST_FRAMES, source.network.shape.channels), np.float32
     )
     with torch.no_grad():
         y, caches = source.network.encoder.forward_chunk(torch.from_numpy(feats))

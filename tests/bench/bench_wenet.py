@@ -47,7 +47,7 @@ from deployer.export.wenet_source import U2, WenetSource
 HISTORIES = (0, 64, 128, 224, 352)
 """Frames kept before the chunk that is timed."""
 
-LEFT_CHUNKS = (0, 1, 4, 16, -1)
+LEFT_CHUNKS = (0, 1, 4, 8, -1)
 AGREE = 1e-4
 FRAME_S = 0.04
 

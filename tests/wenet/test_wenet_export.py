@@ -35,7 +35,7 @@ def test_three_graphs_with_their_contracts(exported: Path) -> None:
     assert all(check["passed"] for check in report["checks"])
 
 
-def test_the_seeds_own_check(exported: Path, network: Any) -> None:
+def test_the_first_chunk_is_that_without_caches(exported: Path, network: Any) -> None:
     """131 frames, no caches in PyTorch, dummy frames in ONNX Runtime: `y[:, 1:]` and the caches to 1e-5."""
     import torch
 

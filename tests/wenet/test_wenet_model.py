@@ -33,7 +33,7 @@ def test_windows_give_every_encoder_frame_once(frames: int, chunk: int) -> None:
     assert list(range(wenet.encoder_frames(frames))) == made
 
 
-def test_the_seeds_chunk_is_131_feature_frames() -> None:
+def test_a_chunk_of_32_takes_131_feature_frames() -> None:
     """32 encoder frames, 1.28 s, from 131; the next window begins 128 later."""
     (first, window), (second, following), *_ = Chunking(frames=32).windows(1000)
     assert (0, slice(0, 131), 32, slice(128, 259)) == (first, window, second, following)
