@@ -68,16 +68,12 @@ def sweep(model: Path, plan: Plan, *, engine: EngineName = "float", emit: Emit =
     data = _noise(plan.count, sample_shape(graph))
     emit(Started(step=STEP, total=plan.rounds * len(plan.batches), unit="passes"))
     make = maker(graph, engine)
-    passes = {batch: _Pass(make, data, batch, plan.last) for batch in plan.batches}
     wanted = _one_by_one(make(1), data, max(plan.batches))
-    apart = {batch: one.largest_difference(wanted) for batch, one in passes.items()}
-    done = 0
-    for _ in range(plan.rounds):
-        for batch, one in passes.items():
-            one.run()
-            done += 1
-            emit(Advanced(step=STEP, done=done, total=plan.rounds * len(passes), note=f"batch {batch}"))
-    rows = tuple(one.row(plan.count, apart[batch]) for batch, one in passes.items())
+    passes = [_Pass(data, batch, plan.last) for batch in plan.batches]
+    for done, one in enumerate(passes * plan.rounds, 1):
+        one.run(make, wanted)
+        emit(Advanced(step=STEP, done=done, total=plan.rounds * len(passes), note=f"batch {one.batch}"))
+    rows = tuple(one.row() for one in passes)
     report = SweepReport(
         model=model.name,
         engine=engine,
@@ -100,7 +96,7 @@ def verified(graph: Graph, plan: Plan) -> None:
     make = maker(graph, "float")
     wanted = _one_by_one(make(1), data, len(data))
     for batch in plan.batches:
-        _Pass(make, data, batch, "drop").largest_difference(wanted)
+        _largest_difference(make(batch), data[:batch], wanted)
 
 
 def _noise(count: int, shape: tuple[int, ...]) -> Array:
@@ -112,55 +108,57 @@ def _one_by_one(run: Run, data: Array, most: int) -> list[Mapping[str, Array]]:
 
 
 class _Pass:
-    """All samples in one batch size, timed."""
+    """All samples in one batch size, timed. Between its turns it holds no engine: large batches take gigabytes."""
 
-    def __init__(self, make: Callable[[int], Run], data: Array, batch: int, last: Last) -> None:
+    def __init__(self, data: Array, batch: int, last: Last) -> None:
         self.batch, self.data = batch, data
         rest = len(data) % batch
         self.partial = rest if last == "keep" else 0
         self.lost = rest - self.partial
-        self._whole = make(batch)
-        self._rest = make(self.partial) if self.partial else None
+        self._apart = 0.0
         self._wall_ms: list[float] = []
         self._cpu_ms: list[float] = []
 
-    def largest_difference(self, wanted: Sequence[Mapping[str, Array]]) -> float:
-        """The first batch beside the answers one by one; raises CheckFailed where they are no longer the same."""
-        made = self._whole(self.data[: self.batch])
-        apart = 0.0
-        for name, values in made.items():
-            if len(values) != self.batch:
-                raise CheckFailed(f"batch {self.batch}: output {name!r} is {list(values.shape)}", hint=BAKED)
-            for value, one in zip(values, wanted, strict=False):
-                apart = max(apart, _difference(f"batch {self.batch}: output {name!r}", value, one[name]))
-        return apart
-
-    def run(self) -> None:
-        """Once through the data."""
+    def run(self, make: Callable[[int], Run], wanted: Sequence[Mapping[str, Array]]) -> None:
+        """Once through the data, after a first batch that is not timed but held to the answers one by one."""
+        run = make(self.batch)
+        self._apart = max(self._apart, _largest_difference(run, self.data[: self.batch], wanted))
         whole = len(self.data) // self.batch * self.batch
         for start in range(0, whole, self.batch):
             part = self.data[start : start + self.batch]
             wall, cpu = time.perf_counter(), time.process_time()
-            self._whole(part)
+            run(part)
             self._cpu_ms.append(1000 * (time.process_time() - cpu))
             self._wall_ms.append(1000 * (time.perf_counter() - wall))
-        if self._rest is not None:
-            self._rest(self.data[whole:])
+        if self.partial:
+            make(self.partial)(self.data[whole:])
 
-    def row(self, samples: int, max_abs: float) -> Row:
+    def row(self) -> Row:
         """What was measured."""
         spread = Spread.of(self._wall_ms)
         return Row(
             batch=self.batch,
             input_shape=(self.batch, *self.data.shape[1:]),
-            samples=samples,
+            samples=len(self.data),
             partial=self.partial,
             lost=self.lost,
             invoke_ms=spread.median_ms,
             invoke=spread,
             cpu_min_ms=min(self._cpu_ms),
-            max_abs=max_abs,
+            max_abs=self._apart,
         )
+
+
+def _largest_difference(run: Run, data: Array, wanted: Sequence[Mapping[str, Array]]) -> float:
+    """One batch beside the answers one by one; raises CheckFailed where they are no longer the same."""
+    apart = 0.0
+    for name, values in run(data).items():
+        what = f"batch {len(data)}: output {name!r}"
+        if len(values) != len(data):
+            raise CheckFailed(f"{what} is {list(values.shape)}", hint=BAKED)
+        for value, one in zip(values, wanted, strict=False):
+            apart = max(apart, _difference(what, value, one[name]))
+    return apart
 
 
 def _difference(what: str, value: Array, one: Array) -> float:
