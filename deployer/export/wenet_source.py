@@ -106,6 +106,7 @@ def load(folder: Path) -> WenetSource:
     state = weights.read(folder / WEIGHTS)
     network = U2(_shape(settings, state, place))
     if UPSTREAM_MARK in state:
+        _require_causal(settings, place)
         state = upstream_names.load(NAMES).renamed(state, network.state_dict(), folder / WEIGHTS)
     weights.load_strictly(network, state, folder / WEIGHTS)
     return WenetSource(folder=folder, network=network.eval(), chunking=_chunking(settings, place))
@@ -132,6 +133,15 @@ def _require(settings: Mapping[Any, Any], place: str) -> None:
     for key, wanted in REQUIRED.items():
         if key in settings and settings[key] != wanted:
             raise ModelError(f"{place}: {key} is {settings[key]!r}, this exporter has {wanted!r} alone")
+
+
+def _require_causal(settings: Mapping[Any, Any], place: str) -> None:
+    """WeNet's own default is convolutions that look ahead; their weights have the same names and shapes."""
+    if settings.get("encoder_conf", {}).get("causal") is not True:
+        raise ModelError(
+            f"{place}: encoder_conf does not say causal: true, so WeNet trained with convolutions that look ahead",
+            hint="a network trained for streaming says so in its train.yaml",
+        )
 
 
 def _chunking(settings: dict[Any, Any], place: str) -> Chunking:

@@ -126,13 +126,16 @@ def test_weights_with_the_published_names_load_strictly(network: Any, tmp_path: 
         state[f"{theirs[module]}.{kind}"] = value
     state["encoder.encoders.0.concat_linear.weight"] = torch.zeros(2)
 
-    loaded = wenet_source.load(write_folder(tmp_path / "upstream", state))
+    with pytest.raises(ModelError, match="causal: true"):
+        wenet_source.load(write_folder(tmp_path / "silent", state))
+    causal = SETTINGS.replace("num_blocks: 3", "num_blocks: 3, causal: true")
+    loaded = wenet_source.load(write_folder(tmp_path / "upstream", state, causal))
 
     mine = network.state_dict()
     assert all(torch.equal(value, mine[name]) for name, value in loaded.network.state_dict().items())
     state["encoder.encoders.0.another.weight"] = torch.zeros(2)
     with pytest.raises(ModelError, match="another"):
-        wenet_source.load(write_folder(tmp_path / "foreign", state))
+        wenet_source.load(write_folder(tmp_path / "foreign", state, causal))
 
 
 @pytest.mark.parametrize(
