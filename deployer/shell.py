@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer import interrupts
 from toolchain_wrappers.errors import ToolchainError
 
 _READ_BYTES = 65536
@@ -131,8 +132,39 @@ def stream(
     as a container. Raises ToolchainError for a silent program and for one that cannot be started. The exit status
     is not judged.
     """
+    with interrupts.handled(), contextlib.ExitStack() as starting:
+        starting.enter_context(interrupts.deferred())  # a program that just started must not be forgotten
+        with _started(argv, cwd, env) as process, log.open("w", encoding="utf-8") as kept:
+            watch = _Watch(process, idle_timeout_s, alive)
+
+            def take(line: str) -> None:
+                if progressed is None or progressed(line):
+                    watch.heard()
+                on_line(line)
+
+            status = None
+            try:
+                starting.close()
+                last = _read(process, kept.write, take)
+                status = process.wait()
+            finally:
+                watch.stop()
+                if watch.fired or status is None:
+                    _run_all(stop)
+                    _end(process)
+                    _run_all(stop)  # again: a client that was just starting a container may have finished that
+                _end(process)
+    if watch.fired:
+        raise ToolchainError(
+            f"{argv[0]} made no progress for {idle_timeout_s:g} s and was stopped; its last line: {last!r}",
+            hint=f"the whole log is {log}",
+        )
+    return Ran(exit_status=status, log=log)
+
+
+def _started(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             list(argv),
             cwd=cwd,
             env={**os.environ, **(env or {})},
@@ -143,31 +175,6 @@ def stream(
         )
     except OSError as e:
         raise ToolchainError(f"{argv[0]} cannot be started in {cwd}: {e.strerror}") from e
-    with process, log.open("w", encoding="utf-8") as kept:
-        watch = _Watch(process, idle_timeout_s, alive)
-
-        def take(line: str) -> None:
-            if progressed is None or progressed(line):
-                watch.heard()
-            on_line(line)
-
-        status = None
-        try:
-            last = _read(process, kept.write, take)
-            status = process.wait()
-        finally:
-            watch.stop()
-            if watch.fired or status is None:
-                _run_all(stop)
-                _end(process)
-                _run_all(stop)  # again: a client that was just starting a container may have finished that
-            _end(process)
-    if watch.fired:
-        raise ToolchainError(
-            f"{argv[0]} made no progress for {idle_timeout_s:g} s and was stopped; its last line: {last!r}",
-            hint=f"the whole log is {log}",
-        )
-    return Ran(exit_status=status, log=log)
 
 
 class _Watch:
