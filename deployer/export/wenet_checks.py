@@ -60,21 +60,23 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True)
 class _Difference:
-    """How far one array is from the one wanted, and whether that is within a limit."""
+    """How far one array is from the one wanted, whether that is within a limit, and the largest value wanted."""
 
     name: str
     largest: float
     fits: bool
+    values: float = 1.0
 
     @classmethod
     def of(cls, name: str, wanted: Array, got: Array, limit: float) -> _Difference:
         if wanted.shape != got.shape:
-            return cls(
-                name=f"{name} is {list(got.shape)}, wants {list(wanted.shape)}", largest=np.inf, fits=False
-            )
-        scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))  # rounding grows with what is summed
-        fits = bool(np.allclose(got, wanted, rtol=limit, atol=limit * scale))
-        return cls(name=name, largest=float(np.abs(got - wanted).max(initial=0.0)), fits=fits)
+            shapes = f"{name} is {list(got.shape)}, wants {list(wanted.shape)}"
+            return cls(name=shapes, largest=np.inf, fits=False)
+        values = float(np.abs(wanted).max(initial=0.0))
+        # Rounding grows with what is summed.
+        fits = bool(np.allclose(got, wanted, rtol=limit, atol=limit * max(1.0, values)))
+        largest = float(np.abs(got - wanted).max(initial=0.0))
+        return cls(name=name, largest=largest, fits=fits, values=values)
 
 
 def verify(source: WenetSource, graphs: Graphs) -> list[Check]:
@@ -247,5 +249,8 @@ def _guarded(name: str, differences: Callable[[], Iterator[_Difference]]) -> Che
     except Exception as e:  # the runtime's errors share no base class
         return Check(name=name, passed=False, detail=str(e).splitlines()[0])
     worst = max(found, key=lambda one: one.largest)
-    good = f"largest difference {worst.largest:.2g} ({worst.name}) of {len(found)} comparisons"
+    good = (
+        f"largest difference {worst.largest:.2g} ({worst.name}, values up to {worst.values:.3g}) "
+        f"of {len(found)} comparisons"
+    )
     return row(name, (f"{one.name} differs by {one.largest:.2g}" for one in found if not one.fits), good)
