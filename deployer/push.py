@@ -43,7 +43,7 @@ class PushReport:
 def check_chip(artifact_chip: str | None, facts: BoardFacts, *, emit: Emit = ignore) -> None:
     """Refuse a board that is proven to be of another chip; warn when either is unknown. Raises UsageError."""
     if artifact_chip is None or facts.chip is None:
-        which = "the model's" if artifact_chip is None else "the board's"
+        which = "the board's" if facts.chip is None else "the model's"
         emit(Warned(step=STEP, message=f"{which} chip is unknown: whether they fit shows only when it runs"))
     elif artifact_chip.lower() != facts.chip.lower():
         raise UsageError(
@@ -80,7 +80,8 @@ def push(
         return task.report(sending=[], previous=None, started=started, dry_run=dry_run)
     if chip is not None:
         facts = board.facts(directory)
-        check_chip(chip(), facts, emit=emit)
+        # what a model is for takes a moment to find out, and is no use where the board does not tell its chip
+        check_chip(chip() if facts.chip is not None else None, facts, emit=emit)
         abi.check(files, facts)
     if dry_run:
         there = survey.inspect(board, directory, [entry.place for entry in wanted.entries])
