@@ -152,7 +152,9 @@ def stream(
                 if watch.fired or status is None:
                     _run_all(stop)
                     _end(process)
-                    _run_all(stop)  # again: a client that was just starting a container may have finished that
+                    _run_all(
+                        stop
+                    )  # again: a client that was just starting a container may have finished that
                 _end(process)
     if watch.fired:
         raise ToolchainError(
