@@ -25,6 +25,7 @@ from deployer.errors import CheckFailed  # noqa: E402
 from deployer.events import Event, Finished, Started  # noqa: E402
 from deployer.export import checkpoint  # noqa: E402
 from deployer.export.onnx_export import export_model  # noqa: E402
+from deployer.export.report import ExportReport
 
 pytestmark = pytest.mark.torch
 Write = Callable[..., Path]
@@ -37,6 +38,7 @@ def test_an_export_computes_what_the_network_does(
     folder = checkpoint_of({"model_dict": small_state})
     events: list[Event] = []
     report = export.run(folder, tmp_path / "out", events.append)
+    assert isinstance(report, ExportReport)
     network = checkpoint.load(folder).network
     images = np.random.default_rng(11).standard_normal((1, 1, 512)).astype(np.float32)
     with torch.no_grad():
