@@ -25,7 +25,7 @@ from deployer.errors import CheckFailed  # noqa: E402
 from deployer.events import Event, Finished, Started  # noqa: E402
 from deployer.export import checkpoint  # noqa: E402
 from deployer.export.onnx_export import export_model  # noqa: E402
-from deployer.export.report import ExportReport
+from deployer.export.report import ExportReport  # noqa: E402
 
 pytestmark = pytest.mark.torch
 Write = Callable[..., Path]
