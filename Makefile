@@ -26,6 +26,7 @@ bench-engines: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench/bench_float_engine.py
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/bench/bench_integer_engine.py
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/bench/bench_native.py
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/bench/bench_small_models.py --all
 
 bench-boards: $(VENV)/.dev
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py
@@ -39,9 +40,11 @@ fuzz: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_image.py
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_sim.py
 
-# A thousand pushes with random kills (needs root); with CLIPS=DIR [FOLD=5] every integer engine over a folder of clips.
+# A thousand pushes with random kills (needs root), two hundred power cuts of an emulated board; with CLIPS=DIR [FOLD=5] every integer engine over a folder of clips.
 soak: $(VENV)/.dev
 	PYTHONPATH=. $(BIN)/python tests/soak/soak_boards.py --pushes 1000
+	PYTHONPATH=. $(BIN)/python tests/emulator/power_cuts.py --cuts 200
+	DEPLOY_SOAK=1 $(BIN)/pytest tests/emulator
 	$(if $(CLIPS),OPENBLAS_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/soak/soak_integer.py $(CLIPS) $(if $(FOLD),--fold $(FOLD)) --calibrate 30 --exact)
 
 # PyTorch and the ONNX tools, for `deploy export` and its tests; about 200 MB.

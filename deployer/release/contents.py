@@ -87,7 +87,7 @@ def discard(board: Board, entries: Sequence[Entry]) -> None:
 def method(board: Board, there: Inventory) -> Method:
     """How bytes travel: as configured, else by what the board has."""
     wanted = board.config.transfer
-    if wanted in ("tar", "cat", "sftp", "base64"):
+    if wanted != "auto":
         return wanted
     if "tar" in there.tools:
         return "tar"

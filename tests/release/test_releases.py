@@ -214,7 +214,7 @@ def test_a_half_made_release_is_made_anew(sim: Place, make_file: MakeFile) -> No
     assert not half.exists()
 
 
-@pytest.mark.parametrize("transfer", ["tar", "cat", "sftp", "base64"])
+@pytest.mark.parametrize("transfer", ["tar", "cat", "sftp", "scp", "base64"])
 def test_every_way_to_transfer_brings_the_same(transfer: str, place: Place, make_file: MakeFile) -> None:
     """Whatever carries the bytes, they arrive: empty files, large ones, programs."""
     files = [

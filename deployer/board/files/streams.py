@@ -1,4 +1,4 @@
-"""Bytes of files onto a board, by whatever it can receive with: tar, cat, SFTP or base64.
+"""Bytes of files onto a board, by whatever it can receive with: tar, cat, SFTP, scp or base64.
 
 Nothing here judges what arrived: whoever sends writes beside the final place and compares checksums there.
 """
@@ -18,7 +18,7 @@ from deployer.errors import TransferError
 if TYPE_CHECKING:
     import paramiko
 
-Method = Literal["tar", "cat", "sftp", "base64"]
+Method = Literal["tar", "cat", "sftp", "scp", "base64"]
 OnBytes = Callable[[int], None]
 
 CHUNK_BYTES = 1 << 18
@@ -31,6 +31,7 @@ RESUMED_BLOCK_BYTES = 4096
 """A file is continued at a multiple of this (`dd`'s block)."""
 
 TAR = 'cd -- "$1" && exec tar xf -'
+SCP = 'cd -- "$1" && exec scp -t .'
 CAT = 'exec cat >"$1"'
 CONTINUE = rf"""
 t=$1 b=$2
@@ -101,10 +102,13 @@ def send(remote: Remote, pieces: Sequence[Piece], *, method: Method, on_bytes: O
             blocks = piece.offset_bytes // RESUMED_BLOCK_BYTES
             args: list[PurePosixPath | int] = [piece.target, blocks, *piece.announces]
             _stream(remote, CONTINUE, args, piece.chunks(on_bytes), pieces=[piece])
-    if method == "tar":
+    if method in ("tar", "scp"):
         for folder in sorted({piece.target.parent for piece in whole}):
             some = [piece for piece in whole if piece.target.parent == folder]
-            _stream(remote, TAR, [folder], archive(some, on_bytes), pieces=some)
+            if method == "tar":
+                _stream(remote, TAR, [folder], archive(some, on_bytes), pieces=some)
+            else:
+                _stream(remote, SCP, [folder], copies(some, on_bytes), pieces=some)
         return
     for piece in whole:
         if method == "sftp":
@@ -128,6 +132,18 @@ def archive(pieces: Sequence[Piece], on_bytes: OnBytes) -> Iterator[bytes]:
         yield from piece.chunks(on_bytes)
         yield bytes(-piece.size_bytes % _BLOCK_BYTES)
     yield bytes(2 * _BLOCK_BYTES)
+
+
+def copies(pieces: Sequence[Piece], on_bytes: OnBytes) -> Iterator[bytes]:
+    """What `scp -t` reads: for each file a line with mode, size and name, the bytes, a zero byte.
+
+    It answers each of them; the answers are not waited for, since a refusal ends it with a status.
+    """
+    for piece in pieces:
+        mode = "0755" if piece.executable else "0644"
+        yield f"C{mode} {piece.size_bytes} {piece.target.name}\n".encode("utf-8", "surrogateescape")
+        yield from piece.chunks(on_bytes)
+        yield b"\0"
 
 
 def limit_s(size_bytes: int) -> float:
