@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from board_runner.errors import DeployError, UsageError
@@ -67,3 +70,38 @@ class HookFailed(DeployError):
     """A `before:` or `after:` command of the board failed."""
 
     exit_code = 8
+
+
+class MachineRefused(UsageError):
+    """This machine would not read or write a file: rights, room, a read-only disk."""
+
+
+_RIGHTS = "see whose it is (`ls -ld`), or work in a folder that you may write"
+_ROOM = "free some room there (`df -h`)"
+_OF_A_FILE = {
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: _RIGHTS,
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ENOTDIR: "a folder is wanted where a file is",
+    errno.EISDIR: "a file is wanted where a folder is",
+}
+_ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+
+
+def of_this_machine(error: OSError) -> MachineRefused | None:
+    """What a file system of this machine said, where a user can do something about it; None for anything else.
+
+    For the outermost border only. A missing file (ENOENT) that nobody looked for beforehand stays a bug of ours.
+    """
+    what = os.strerror(error.errno) if error.errno else ""
+    place = None if error.filename is None else Path(os.fsdecode(error.filename)).absolute()
+    if error.errno in _ROOM_ERRORS:
+        return MachineRefused(f"{place or 'output'}: {what}", hint=_ROOM)
+    if place is None or error.errno not in _OF_A_FILE:
+        return None
+    hint = _OF_A_FILE[error.errno]
+    chosen = os.environ.get("DEPLOY_STATE_DIR")
+    if hint is _RIGHTS and chosen and place.is_relative_to(Path(chosen).absolute()):
+        hint = f"let DEPLOY_STATE_DIR name a folder that you may write; it is {chosen}"
+    return MachineRefused(f"{place}: {what}", hint=hint)

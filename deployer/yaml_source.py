@@ -48,7 +48,10 @@ def read(path: Path) -> YamlSource:
     if not isinstance(data, dict):
         raise ConfigError(f"{path}:1: the file holds a {type(data).__name__}, not keys and values")
     lines: dict[Key, int] = {}
-    _collect(node, (), lines, path)
+    try:
+        _collect(node, (), lines, path)
+    except RecursionError as e:  # `a: &a [*a]`
+        raise ConfigError(f"{path}: an alias (`*`) is part of what it stands for") from e
     return YamlSource(path=path, data=data, lines=lines)
 
 

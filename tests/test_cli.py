@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,75 @@ def test_a_bug_of_ours_is_the_only_one_with_a_traceback(
     monkeypatch.setattr(cli.cli, "main", interrupted)
     assert cli.execute([]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_and_a_name_too_long_are_no_bugs(tmp_path: Path) -> None:
+    """What this machine's file system refuses is told with the place and a cure, without a traceback."""
+    code = "import sys; from deployer.cli import main; main()"
+    deploy = [sys.executable, "-c", code]
+
+    with Path("/dev/full").open("w") as full:
+        filled = subprocess.run(
+            [*deploy, "board", "list", "--json"],
+            cwd=tmp_path,
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    named = subprocess.run(
+        [*deploy, "sdk", "standin", "n" * 300], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+
+    assert (filled.returncode, named.returncode) == (2, 2)
+    assert "No space left" in filled.stderr and "df -h" in filled.stderr
+    assert "n" * 300 in named.stderr and "shorter name" in named.stderr
+    assert "Traceback" not in filled.stderr + named.stderr
+
+
+def test_a_deploy_yaml_that_holds_itself_is_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alias inside its own anchor is a mistake of the file, not of ours."""
+    config = tmp_path / "deploy.yaml"
+    config.write_text("version: 1\nboards: &a {door: *a}\n")
+
+    assert cli.execute(["board", "list", "--config", str(config)]) == 2
+    assert f"{config}: an alias" in capsys.readouterr().err
+
+
+def test_a_simulated_board_that_cannot_be_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port, a chip or a folder that cannot be had ends the command with the option to change."""
+    (tmp_path / "file").touch()
+
+    for words, said in (
+        (["--port", "99999"], "--port"),
+        (["--chip", "none"], "pcupid"),
+        (["--root", str(tmp_path / "file" / "below")], "--root"),
+    ):
+        assert cli.execute(["board", "sim", *words]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_init_names_a_folder_that_it_cannot_make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`deploy init --dir` below a file says so."""
+    (tmp_path / "file").touch()
+
+    assert cli.execute(["init", "--yes", "--dir", str(tmp_path / "file" / "below")]) == 2
+    assert "--dir" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_leaves_through_main(name: str) -> None:
+    """No command's module takes the place of something that the end of `main` still needs."""
+    before = gc.get_threshold()
+    try:
+        with pytest.raises(SystemExit) as left:
+            cli.main([name, "--help"])
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+    assert left.value.code == 0

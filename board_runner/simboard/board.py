@@ -53,7 +53,14 @@ class SimBoard:
         self._temporary = tempfile.TemporaryDirectory(prefix="simboard-")
         home = Path(self._temporary.name).resolve()
         self.root = (home / "board" if config.root is None else config.root).resolve()
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            self._temporary.cleanup()
+            raise UsageError(
+                f"{self.root}: the simulated board's folder cannot be made: {e.strerror}",
+                hint="choose another --root, or none for a temporary one",
+            ) from e
         self._shell_root = self.root
         if not _SHELL_SAFE.match(str(self.root)):  # command texts name it: blanks and quotes would not do
             self._shell_root = home / "link"
@@ -130,7 +137,7 @@ class SimBoard:
     async def _serve(self) -> None:
         try:
             server = await self._listen()
-        except (OSError, asyncssh.Error) as e:
+        except (OSError, OverflowError, asyncssh.Error) as e:  # OverflowError: a port above 65535
             self._failure = e
             self._ready.set()
             return

@@ -87,6 +87,11 @@ def failure(job: BuildJob, what: str, ran: MakeRan) -> ToolchainError:
             cures = [_choose(job)]
         case ("possible", why):
             cures.append(f"perhaps no defconfig was chosen ({why}): {_choose(job)}")
+    seen = job.runtime.inside(job.tree.opendla)
+    if any(character.isspace() for character in seen):
+        cures.insert(
+            0, f"make takes {seen!r} apart at its blank: move the SDK (sdk.dir), or mount it elsewhere"
+        )
     told = known[1] if known and not meaning.startswith("no defconfig") else cause
     return ToolchainError(
         f"{what}; make ended with exit status {ran.exit_status}: {told}"

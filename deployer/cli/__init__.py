@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import gc as collector  # `gc` is also a command, whose module takes that name in this package
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,10 +11,11 @@ import click
 
 from board_runner.errors import DeployError
 from deployer import __version__, interrupts
-from deployer.errors import BUG, INTERRUPTED
+from deployer.errors import BUG, INTERRUPTED, of_this_machine
 
 COMMANDS = {
     "init": "Write a commented deploy.yaml.",
+    "models": "List the models: sizes, input, metric, stages that work, licence of published weights.",
     "demo": "Run the whole chain on real audio against the built-in board.",
     "all": "Export, convert, build, push, bench and compare, skipping what is current.",
     "export": "Make an ONNX model, verified, from a trained checkpoint.",
@@ -87,9 +88,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of what happened (docs/errors.md)."""
     # Loading packages makes many objects that stay: looking through them for garbage costs a quarter of a short
     # command's time.
-    gc.set_threshold(100_000, 50, 50)
+    collector.set_threshold(100_000, 50, 50)
     code = execute(sys.argv[1:] if argv is None else list(argv))
-    gc.freeze()  # so does looking through them at the end
+    collector.freeze()  # so does looking through them at the end
     sys.exit(code)
 
 
@@ -110,7 +111,11 @@ def execute(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # `deploy ... | head` has read enough
         sys.stderr.close()
         return 0
-    except Exception:
+    except Exception as e:
+        known = of_this_machine(e) if isinstance(e, OSError) else None
+        if known is not None:
+            _complain(str(known), known.hint)
+            return known.exit_code
         import traceback
 
         traceback.print_exc()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from board_runner.errors import UsageError
 from deployer.board import ssh
 from deployer.cli import board_add, board_run, emulate, fleet, probed
 from deployer.cli.console import results
@@ -84,13 +85,26 @@ def forget(session: Session, names: tuple[str, ...]) -> None:
 
 @command.command("sim")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Keep the board's files here.")
-@click.option("--port", type=int, default=0, help="Port on 127.0.0.1; 0 takes a free one.")
-@click.option("--chip", default="pcupid", show_default=True, help="What chip the board says it has.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option(
+    "--chip",
+    default="pcupid",
+    show_default=True,
+    help="What chip the board says it has.",
+)
 @click.option("--sftp/--no-sftp", default=True, help="Whether the board has an SFTP server.")
 def simulate(root: Path | None, port: int, chip: str, sftp: bool) -> None:
     """Run the built-in simulated board until Ctrl-C; prints one JSON line that says how to reach it."""
     from board_runner.simboard.__main__ import main
+    from board_runner.simboard.nodes import CHIPS
 
+    if chip not in CHIPS:
+        raise UsageError(f"no simulated chip {chip!r}", hint=f"known: {', '.join(CHIPS)}")
     words = ["--host", "127.0.0.1", "--port", str(port), "--chip", chip]
     words += ["--root", str(root)] if root else []
     words += [] if sftp else ["--no-sftp"]

@@ -106,7 +106,9 @@ def complain(result: FleetResult[Any]) -> None:
     for board, trouble in troubles:
         if trouble.trace:
             click.echo(trouble.trace, err=True, nl=False)
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {board}: {trouble.message}", err=True)
+        named = f"{board}: "  # some messages begin with it by themselves
+        message = named + trouble.message.removeprefix(named)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
         if trouble.hint and last[trouble.hint] == board:
             click.echo(f"{click.style('hint:', fg='yellow')} {trouble.hint}", err=True)
     if result.interrupted:

@@ -27,8 +27,12 @@ def command(directory: Path, yes: bool, force: bool, **given: object) -> None:
     if not yes:
         given = _ask(given)
     answers = scaffold.Answers(**{key: None if value is None else str(value) for key, value in given.items()})
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_text(scaffold.render(answers), encoding="utf-8")
+    text = scaffold.render(answers)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise UsageError(f"{path}: cannot be written: {e.strerror}", hint="--dir names another folder") from e
     click.echo(f"wrote {path}")
     click.echo('shell completion: eval "$(_DEPLOY_COMPLETE=bash_source deploy)"')
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from board_runner.errors import DeployError
 from deployer import interrupts
 from deployer.board.config import BoardConfig
-from deployer.errors import BUG
+from deployer.errors import BUG, of_this_machine
 from deployer.events import Advanced, Emit, Event
 from deployer.fleet.outcome import FleetResult, Outcome, State, Trouble
 
@@ -231,6 +231,9 @@ def _throttled(emit: Emit) -> Emit:
 
 
 def _bug(error: BaseException) -> Trouble:
+    known = of_this_machine(error) if isinstance(error, OSError) else None
+    if known is not None:
+        return Trouble(message=str(known), hint=known.hint, exit_code=known.exit_code)
     return Trouble(
         message=f"this is a bug of deploy itself: {type(error).__name__}: {error}",
         hint="please report it with the traceback",

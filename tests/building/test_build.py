@@ -329,3 +329,11 @@ def _command_lines() -> Iterator[bytes]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             yield path.read_bytes()
+
+
+def test_a_blank_in_the_sdks_path_is_named_as_the_cause(tmp_path: Path) -> None:
+    """Make cannot work below such a folder, and what it says of that helps nobody."""
+    small = Sdk(root=tmp_path / "my sdk", store=tmp_path / "store").write("aarch64")
+    with pytest.raises(ToolchainError) as refused:
+        small.build()
+    assert "apart at its blank" in refused.value.hint and "sdk.dir" in refused.value.hint
