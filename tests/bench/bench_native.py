@@ -2,6 +2,7 @@
 
 `PYTHONPATH=. python tests/bench/bench_native.py [--rounds 5]`. Every round runs each side over all shipped clips;
 medians count. 1 if the C runtime takes more than LIMIT times what ONNX Runtime takes in the same precision.
+Where ncnn is installed it runs too (`ncnn_peer.py`), from `--ncnn MODEL.ncnn.param` or what pnnx converts.
 """
 # ruff: noqa: E402 - the BLAS library reads its thread count once, when numpy is imported
 
@@ -30,6 +31,7 @@ from board_runner.quant.compile import write_image
 from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.float_sim import write_float
 from board_runner.quant.settings import QuantSettings
+from tests.bench import ncnn_peer
 from tests.native.conftest import CLIPS, DATA, clip_input
 from tests.quant.ort_static import write_static
 
@@ -50,11 +52,14 @@ def main() -> int:
     """All sides, interleaved; 1 if a ratio of medians is above its limit."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="threads of both runtimes")
+    parser.add_argument("--threads", type=int, default=1, help="threads of every runtime")
+    parser.add_argument("--ncnn", type=Path, help="the shipped model as pnnx converts it, a .ncnn.param file")
     args = parser.parse_args()
     inputs = [clip_input(path) for path in CLIPS]
     with tempfile.TemporaryDirectory() as folder:
-        sides = _ort_sides(Path(folder), inputs, args.threads) | _c_sides(Path(folder), inputs, args.threads)
+        sides = _ort_sides(Path(folder), inputs, args.threads)
+        sides |= _ncnn_sides(Path(folder), inputs, args.threads, args.ncnn)
+        sides |= _c_sides(Path(folder), inputs, args.threads)
         times: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(1 + args.rounds):
             for name, side in sides.items():
@@ -71,6 +76,9 @@ def _report(times: dict[str, list[float]], threads: int) -> int:
         ratio = f"   {median[name] / median[peer]:5.2f} times {peer}" if peer else ""
         print(f"  {name:46} min {min(ms):7.2f} ms   median {median[name]:7.2f} ms{ratio}")
         late |= name in PEERS and median[name] > LIMIT * median[peer]
+    for name in [name for name in median if name.startswith("ncnn")]:
+        ours = ", ".join(f"{peer} takes {median[peer] / median[name]:.2f}" for peer in PEERS)
+        print(f"  of the time of {name}: {ours}")
     return int(late)
 
 
@@ -93,6 +101,23 @@ def _timed(session: onnxruntime.InferenceSession, clip: Tensors) -> float:
     started = time.perf_counter()
     session.run(None, dict(clip))
     return 1e3 * (time.perf_counter() - started)
+
+
+def _ncnn_sides(folder: Path, inputs: Sequence[Tensors], threads: int, param: Path | None) -> dict[str, Side]:
+    session = onnxruntime.InferenceSession(str(DATA / "eat.onnx"), providers=["CPUExecutionProvider"])
+    logits = np.concatenate([session.run(None, dict(clip))[0] for clip in inputs])
+    try:
+        ncnn_peer.require()
+        shape = next(iter(inputs[0].values())).shape
+        param = param or ncnn_peer.convert(DATA / "eat.onnx", folder, shape)
+        found = ncnn_peer.peers(param, inputs, logits, threads)
+    except ncnn_peer.NotTimed as reason:
+        print(f"ncnn is left out: {reason}")
+        return {}
+    for peer in found:
+        same = f"{peer.same_class} of {len(inputs)} classes the same"
+        print(f"{peer.name}: logits within {peer.differs:.2g} of ONNX Runtime's, {same}")
+    return {peer.name: peer.side for peer in found}
 
 
 def _c_sides(folder: Path, inputs: Sequence[Tensors], threads: int) -> dict[str, Side]:
