@@ -146,7 +146,9 @@ def _failure(completed: Completed, program: Program, clip: str, outputs: list[Ru
     if known is not None:
         return ProgramFailed(f"{program.name} {what}: {known.message}", hint=known.hint or hint)
     tail = (completed.stderr or completed.stdout)[-KEPT_BYTES:].decode("utf-8", "replace").strip()
-    words = f"; it ended with: {tail}" if tail else "; it printed nothing"
+    # A board's bytes are no commands for this terminal; the unchanged ones are in `deploy board logs --program`.
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in tail)
+    words = f"; it ended with: {shown}" if shown else "; it printed nothing"
     return ProgramFailed(f"{program.name} {what}{words}", hint=hint)
 
 

@@ -69,6 +69,15 @@ def test_without_its_result_line_a_run_has_failed(completed: Completed, words: s
     assert 5 == caught.value.exit_code
 
 
+def test_a_programs_bytes_do_not_steer_the_terminal() -> None:
+    """Garbage on its output is repeated without escape sequences."""
+    with pytest.raises(ProgramFailed) as caught:
+        judge(_completed("\x1b[2Jgone\x07\nlast"), PROGRAM, CLIP)
+
+    assert "[2Jgone" in str(caught.value) and "\nlast" in str(caught.value)
+    assert "\x1b" not in str(caught.value) and "\x07" not in str(caught.value)
+
+
 START = Start(pid=812, boot_id="6f0c4b9e-8f3c-46a4-b7d8-0a4b7a5b8c22", uptime_s=93.5)
 
 

@@ -61,12 +61,21 @@ def over(session: Session, asked: Asked, work: Work[T]) -> None:
             judge=work.judge,
             emit=emit,
         )
-    last_run.save(session.deployment.state_dir, work.command, result, retried=asked.retry_failed)
+    _keep(session, asked, work.command, result)
     show = work.text if work.text is not None and result.outcomes else partial(_text, work=work)
     session.show([as_data(outcome, work.data) for outcome in result.outcomes], lambda: show(result))
     complain(result)
     if result.exit_code:
         raise click.exceptions.Exit(result.exit_code)
+
+
+def _keep(session: Session, asked: Asked, command: str, result: FleetResult[Any]) -> None:
+    """For `--retry-failed`; where that cannot be written the results are shown all the same."""
+    try:
+        last_run.save(session.deployment.state_dir, command, result, retried=asked.retry_failed)
+    except OSError as e:
+        mark = click.style("warning:", fg="yellow")
+        click.echo(f"{mark} --retry-failed will not know of this run: {e.filename}: {e.strerror}", err=True)
 
 
 def boards_of(deployment: Deployment, asked: Asked, command: str) -> list[BoardConfig]:

@@ -254,3 +254,13 @@ def test_ctrl_c_ends_all_boards_and_reports(boards: list[Place], tmp_path: Path)
     assert (130, True) == (process.returncode, time.monotonic() - started < 12)
     assert ["interrupted", "interrupted", "not started"] == [item["state"] for item in json.loads(out)]
     assert b"error: interrupted" in err
+
+
+@pytest.mark.usefixtures("boards")
+def test_results_are_shown_though_the_project_cannot_be_written(capsys: Captured, tmp_path: Path) -> None:
+    """What many boards said is not lost because the note for --retry-failed cannot be kept."""
+    (tmp_path / ".deploy").write_text("a file where the folder would be")
+    assert cli.execute(["status", "--all", "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) > 1
+    assert "--retry-failed will not know" in said.err
