@@ -98,7 +98,21 @@ def forget(session: Session, names: tuple[str, ...]) -> None:
     help="What chip the board says it has.",
 )
 @click.option("--sftp/--no-sftp", default=True, help="Whether the board has an SFTP server.")
-def simulate(root: Path | None, port: int, chip: str, sftp: bool) -> None:
+@click.option("--flash-kib", type=click.IntRange(min=64), help="How large its flash is.")
+@click.option(
+    "--no-password", is_flag=True, help="Let root in without key or password, as factory images do."
+)
+@click.option("--password-env", metavar="NAME", help="Let root in by the password in this variable.")
+def simulate(
+    *,
+    root: Path | None,
+    port: int,
+    chip: str,
+    sftp: bool,
+    flash_kib: int | None,
+    no_password: bool,
+    password_env: str | None,
+) -> None:
     """Run the built-in simulated board until Ctrl-C; prints one JSON line that says how to reach it."""
     from board_runner.simboard.__main__ import main
     from board_runner.simboard.nodes import CHIPS
@@ -108,6 +122,11 @@ def simulate(root: Path | None, port: int, chip: str, sftp: bool) -> None:
     words = ["--host", "127.0.0.1", "--port", str(port), "--chip", chip]
     words += ["--root", str(root)] if root else []
     words += [] if sftp else ["--no-sftp"]
+    words += ["--flash-kib", str(flash_kib)] if flash_kib else []
+    if no_password and password_env is not None:
+        raise click.UsageError("--no-password or --password-env NAME, not both")
+    words += ["--no-password"] if no_password else []
+    words += ["--password-env", password_env] if password_env is not None else []
     code = main(words)
     if code:
         raise click.exceptions.Exit(code)

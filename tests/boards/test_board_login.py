@@ -77,12 +77,13 @@ def test_a_wrong_key_is_refused_with_what_was_tried(sim: Place, tmp_path: Path) 
 
 
 def test_a_wrong_password_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the variable, not its value."""
+    """The error names the variable, not its value, and the cure is to look at that, not to set another."""
     monkeypatch.setenv(PASSWORD_VARIABLE, "not-this-one")
     with simulated(login="password", password="another") as place:
         error = _refusal(place)
 
     assert PASSWORD_VARIABLE in str(error)
+    assert f"is the password in {PASSWORD_VARIABLE} right for root?" in error.hint
     assert "not-this-one" not in f"{error} {error.hint} {error.__cause__} {error.__context__}"
 
 

@@ -75,8 +75,7 @@ class _Attempt:
         kind = OnlySha1 if self._rsa_refused and not self._knows_sha2() else LoginRefused
         return kind(
             f"{config.address}: log-in refused; tried {self.listed()}",
-            hint=f"the board allows {', '.join(sorted(self._allowed))}: set `key:` or `password_env:` "
-            f"for {config.name}, and check the user",
+            hint=passwords.cure(config, ", ".join(sorted(self._allowed))),
         )
 
     def _by_nothing(self) -> bool:

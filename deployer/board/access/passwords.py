@@ -45,6 +45,16 @@ def source(config: BoardConfig) -> str | None:
     return "the password asked for" if config.password_prompt else None
 
 
+def cure(config: BoardConfig, allowed: str) -> str:
+    """The hint after a refused log-in, by what was already there to try with."""
+    given = source(config)
+    if given is not None:
+        return f"the board allows {allowed}: is {given} right for {config.user}?"
+    if config.key is not None:
+        return f"the board allows {allowed}: does it know the key {config.key} for {config.user}?"
+    return f"the board allows {allowed}: set `key:` or `password_env:` for {config.name}, and check the user"
+
+
 def check(config: BoardConfig) -> None:
     """Raises ConfigError where the variable that should hold the password is not set."""
     if config.password_env is not None and config.password_env not in os.environ:

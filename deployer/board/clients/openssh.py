@@ -249,8 +249,7 @@ def _judged(log: str, route: Route, folder: Path) -> BoardUnreachable:
         passwords.was_wrong(config)
         return LoginRefused(
             f"{config.address}: log-in refused; tried {openssh_words.tried(config, route)}",
-            hint=f"the board allows {allowed}: set `key:` or `password_env:` for {config.name}, "
-            "and check the user",
+            hint=passwords.cure(config, allowed),
         )
     if "Unable to negotiate" in log:
         return Incompatible(
