@@ -22,6 +22,7 @@ ELSEWHERE = {
     "deploy init --board root@192.168.1.10 --chip pcupid --yes": "test_init_writes_a_file_that_deploy_reads",
     "deploy export --checkpoint outputs/r1": "tests/export: needs PyTorch",
     "deploy board emulate": "tests/emulator: boots a machine, and runs until it is stopped",
+    "deploy fold": "tests/folding: needs a model that has batch normalisation",
     "deploy build": "tests/building: needs a compiler",
     "deploy board sim": "test_cli_board.py: runs until it is stopped",
 }
