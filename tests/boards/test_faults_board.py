@@ -178,14 +178,16 @@ def test_a_board_that_freezes_in_a_transfer_is_let_go(
     directory = rig.place.config.directory
     with rig.network.inside():
         try:
-            with rig.place.board() as board, pytest.raises(BoardUnreachable, match="taken no data for 2 s"):
+            with rig.place.board() as board, pytest.raises(BoardUnreachable) as caught:
                 push(board, [big], directory, emit=freeze)
+            # a channel that was just being opened is told in its own words
+            assert re.search("taken no data for 2 s|Unable to open channel", str(caught.value))
             took_s = time.monotonic() - started
         finally:
             rig.frame.kill(sessions=True, number=signal.SIGCONT)
         with rig.place.board() as board:
             push(board, [big], directory)
-    assert rig.place.content()["big"] == big.source.read_bytes() and took_s < 20
+    assert rig.place.content()["big"] == big.source.read_bytes() and took_s < 40
 
 
 def test_a_clock_at_1970_is_only_told(tmp_path: Path, make_file: MakeFile) -> None:
