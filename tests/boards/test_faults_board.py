@@ -164,7 +164,7 @@ def test_a_frozen_board_holds_nobody_for_long(rig: Rig) -> None:
 def test_a_board_that_freezes_in_a_transfer_is_let_go(
     rig: Rig, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its network still answers, it takes nothing: exit 4 with that reason; thawed, the next push goes on there."""
+    """Its network still answers, it takes nothing: exit 4 with place and cure; thawed, the next push completes."""
     monkeypatch.setattr(ssh, "_STALL_S", 2.0)
     big = make_file("big", os.urandom(4 << 20))
     started = 0.0
@@ -180,8 +180,8 @@ def test_a_board_that_freezes_in_a_transfer_is_let_go(
         try:
             with rig.place.board() as board, pytest.raises(BoardUnreachable) as caught:
                 push(board, [big], directory, emit=freeze)
-            # a channel that was just being opened is told in its own words
-            assert re.search("taken no data for 2 s|Unable to open channel", str(caught.value))
+            # "taken no data for 2 s", or what came of the channel that was just being opened
+            assert rig.place.config.address in str(caught.value) and caught.value.hint
             took_s = time.monotonic() - started
         finally:
             rig.frame.kill(sessions=True, number=signal.SIGCONT)
