@@ -6,7 +6,7 @@ import contextlib
 import math
 import shlex
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -177,7 +177,7 @@ class SshBoard:
         marker = PidMarker()
         command = command_line(argv, cwd=cwd, env={**self.config.env, **(env or {})}, first=marker.command)
         without_input = isinstance(stdin, Collection) and not stdin
-        with interrupts.deferred(), Turn(self._turns, ends_by_itself=without_input) as turn:
+        with interrupts.deferred(), self._reasoned(), Turn(self._turns, ends_by_itself=without_input) as turn:
             exchange = Exchange(self._open().start(command), marker=marker, on_output=on_output)
             try:
                 if self._turns.careful:
@@ -201,6 +201,16 @@ class SshBoard:
             if never_ran and done.exit_status is not None:
                 raise runs_nothing(self.address, done)
             return done
+
+    @contextlib.contextmanager
+    def _reasoned(self) -> Iterator[None]:
+        """Once a board has been let go, every channel's end has that one reason."""
+        try:
+            yield
+        except BoardUnreachable as e:
+            if self._gone is None or e is self._gone:
+                raise
+            raise self._gone from e
 
     def _frozen(self, stall_s: float) -> BoardUnreachable:
         """A board that takes nothing any more will not stop its program either: let go of it at once."""

@@ -164,7 +164,7 @@ def test_a_frozen_board_holds_nobody_for_long(rig: Rig) -> None:
 def test_a_board_that_freezes_in_a_transfer_is_let_go(
     rig: Rig, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its network still answers, it takes nothing: exit 4 with place and cure; thawed, the next push completes."""
+    """Its network still answers, it takes nothing: exit 4 with that reason; thawed, the next push goes on there."""
     monkeypatch.setattr(ssh, "_STALL_S", 2.0)
     big = make_file("big", os.urandom(4 << 20))
     started = 0.0
@@ -178,16 +178,14 @@ def test_a_board_that_freezes_in_a_transfer_is_let_go(
     directory = rig.place.config.directory
     with rig.network.inside():
         try:
-            with rig.place.board() as board, pytest.raises(BoardUnreachable) as caught:
+            with rig.place.board() as board, pytest.raises(BoardUnreachable, match="taken no data for 2 s"):
                 push(board, [big], directory, emit=freeze)
-            # "taken no data for 2 s", or what came of the channel that was just being opened
-            assert rig.place.config.address in str(caught.value) and caught.value.hint
             took_s = time.monotonic() - started
         finally:
             rig.frame.kill(sessions=True, number=signal.SIGCONT)
         with rig.place.board() as board:
             push(board, [big], directory)
-    assert rig.place.content()["big"] == big.source.read_bytes() and took_s < 40
+    assert rig.place.content()["big"] == big.source.read_bytes() and took_s < 20
 
 
 def test_a_clock_at_1970_is_only_told(tmp_path: Path, make_file: MakeFile) -> None:

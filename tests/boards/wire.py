@@ -96,6 +96,11 @@ class Wire:
         for pair in self._pairs:
             _close(pair)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is connected: what is left of a connection would count to the next one's faults."""
+        return not self._pairs
+
     def heal(self) -> None:
         """A good wire again; connections that are open stay so."""
         self.delay_s, self.rate_bytes_per_s, self.stalled = 0.0, None, False
