@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from board_runner.contract import Array, InputContract, Tensors
 from board_runner.engine import Engine
@@ -40,7 +40,8 @@ Answer: TypeAlias = Decision | Embedding | Transcript
 class AudioModel(Protocol):
     """One model, satisfied by a module of `board_runner.models`. A one-shot model is a stream of one chunk.
 
-    `CARRY` maps an output's name to the input that receives it with the next chunk.
+    `CARRY` maps an output's name to the input that receives it with the next chunk. A model that tells classes
+    apart has `scores` as well: see `Classifier`.
     """
 
     CARRY: Mapping[str, str]
@@ -56,6 +57,18 @@ class AudioModel(Protocol):
 
     def decode(self, outputs: Sequence[Tensors]) -> Answer:
         """The outputs of each run -> what the model says of the whole clip."""
+        ...
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What a model of classes has beside the rest of `AudioModel`."""
+
+    def scores(self, outputs: Sequence[Tensors]) -> Array:
+        """The outputs of each run -> finite scores by class, float32 (classes,), of which softmax makes shares.
+
+        `decode` of the same outputs names the largest. Raises ModelError as `decode` does.
+        """
         ...
 
 

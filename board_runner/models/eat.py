@@ -64,8 +64,8 @@ def scale(samples: Array, peak: float) -> Array:
     return scaled
 
 
-def decode(outputs: Sequence[Tensors]) -> Decision:
-    """The class with the largest logit, the first of equals; `score` is its softmax, `margin` in logits.
+def scores(outputs: Sequence[Tensors]) -> Array:
+    """The logits, (classes,).
 
     Raises ModelError when there is not one output of one finite vector of at least two classes.
     """
@@ -74,6 +74,15 @@ def decode(outputs: Sequence[Tensors]) -> Decision:
     logits = np.asarray(next(iter(outputs[0].values())), np.float32).reshape(-1)
     if logits.size < 2 or not np.isfinite(logits).all():
         raise ModelError("the model's output is no vector of finite class scores")
+    return logits
+
+
+def decode(outputs: Sequence[Tensors]) -> Decision:
+    """The class with the largest logit, the first of equals; `score` is its softmax, `margin` in logits.
+
+    Raises ModelError as `scores` does.
+    """
+    logits = scores(outputs)
     best = int(np.argmax(logits))
     powers = np.exp(logits - logits[best])
     second = np.partition(logits, -2)[-2]

@@ -13,7 +13,7 @@ from board_runner.contract import Array, InputContract, Tensors, TensorSpec
 from board_runner.errors import InputError, ModelError
 from board_runner.frontends.logmel import LogMel
 from board_runner.models.base import Decision
-from board_runner.models.kws import best_class
+from board_runner.models.kws import best_class, class_scores
 
 METRIC = "accuracy"
 CARRY: Mapping[str, str] = {}
@@ -61,8 +61,8 @@ def chunks(samples: Array, contract: InputContract) -> Iterator[Tensors]:
     yield {spec.name: mel.features(samples).reshape(spec.shape)}
 
 
-def decode(outputs: Sequence[Tensors]) -> Decision:
-    """The class with the largest logit, the first of equals; `score` is its softmax, `margin` in logits.
+def scores(outputs: Sequence[Tensors]) -> Array:
+    """The logits, (classes,).
 
     Raises ModelError when there is not one run with an output `logits`, finite and of at least two classes.
     """
@@ -70,4 +70,12 @@ def decode(outputs: Sequence[Tensors]) -> Decision:
         raise ModelError("EfficientAT gives its outputs in one run")
     if LOGITS not in outputs[0]:
         raise ModelError(f"no output {LOGITS!r} among {', '.join(sorted(outputs[0])) or 'none'}")
-    return best_class(np.asarray(outputs[0][LOGITS]))
+    return class_scores(np.asarray(outputs[0][LOGITS]))
+
+
+def decode(outputs: Sequence[Tensors]) -> Decision:
+    """The class with the largest logit, the first of equals; `score` is its softmax, `margin` in logits.
+
+    Raises ModelError as `scores` does.
+    """
+    return best_class(scores(outputs))

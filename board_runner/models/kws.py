@@ -52,21 +52,35 @@ def chunks(samples: Array, contract: InputContract) -> Iterator[Tensors]:
     yield {spec.name: mfcc.features(samples).reshape(spec.shape)}
 
 
-def decode(outputs: Sequence[Tensors]) -> Decision:
-    """The class with the largest logit, the first of equals; `score` is its softmax, `margin` in logits.
+def scores(outputs: Sequence[Tensors]) -> Array:
+    """The logits, (classes,).
 
     Raises ModelError when there is not one output of one finite vector of at least two classes.
     """
     if len(outputs) != 1 or len(outputs[0]) != 1:
         raise ModelError("keyword spotting gives one output tensor of one run")
-    return best_class(next(iter(outputs[0].values())))
+    return class_scores(next(iter(outputs[0].values())))
+
+
+def decode(outputs: Sequence[Tensors]) -> Decision:
+    """The class with the largest logit, the first of equals; `score` is its softmax, `margin` in logits.
+
+    Raises ModelError as `scores` does.
+    """
+    return best_class(scores(outputs))
+
+
+def class_scores(output: Array) -> Array:
+    """One vector of logits, float32; raises ModelError unless it has two classes and is finite."""
+    logits = np.asarray(output, np.float32).reshape(-1)
+    if logits.size < 2 or not np.isfinite(logits).all():
+        raise ModelError("the model's output is no vector of finite class scores")
+    return logits
 
 
 def best_class(output: Array) -> Decision:
     """The decision on one vector of logits; raises ModelError unless it has two classes and is finite."""
-    logits = np.asarray(output, np.float32).reshape(-1)
-    if logits.size < 2 or not np.isfinite(logits).all():
-        raise ModelError("the model's output is no vector of finite class scores")
+    logits = class_scores(output)
     best = int(np.argmax(logits))
     powers = np.exp(logits - logits[best])
     second = np.partition(logits, -2)[-2]

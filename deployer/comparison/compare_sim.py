@@ -9,17 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from board_runner.contract import Array
-from board_runner.engine import Engine
 from board_runner.errors import UsageError
 from deployer import artifacts, prepare
-from deployer.comparison import compare, stages
+from deployer.comparison import compare, sources, stages
 from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.compare import Comparison, Limits, StageOutputs, Verdict
 from deployer.comparison.decisions import Agreement, agreement
 from deployer.comparison.output_store import Manifest, OutputFolder, input_sha256
-from deployer.comparison.stages import Simulation
-from deployer.conversion.job import toolchain_identity
-from deployer.errors import CheckFailed, ConfigError
+from deployer.comparison.sources import StageSource
+from deployer.errors import CheckFailed
 from deployer.events import Emit
 from deployer.project import Project
 
@@ -154,72 +152,37 @@ class _Runner:
         if any(name in stages.SIMULATED for name in names):
             artifacts.load(self._project.artifacts_dir)
         if "torch" in names:
-            self._checkpoint()
+            sources.checkpoint(self._project)
 
     def run(self, name: str) -> StageOutputs:
         """One stage, into its folder; what is there already is not computed again."""
-        if name in stages.SIMULATED:
-            return self._simulated(name)
-        if name == "onnx":
-            maker = stages.OnnxMaker(path=self._project.onnx)
-            return self._engine(name, maker, maker.detail, artifacts.sha256(self._project.onnx))
-        from deployer.export.engine import TorchMaker
-
-        folder = self._checkpoint()
-        digest = hashlib.sha256()
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
-            digest.update(artifacts.sha256(path).encode())
-        make = TorchMaker(folder=folder, contract=self._project.contract)
-        return self._engine(name, make, f"PyTorch on {folder.name}", digest.hexdigest())
-
-    def _simulated(self, name: str) -> StageOutputs:
-        converted = artifacts.load(self._project.artifacts_dir)
-        simulation = Simulation(
-            tools=self._project.tools,
-            artifacts=converted,
-            contract=self._project.contract,
-            stall_timeout_s=self._project.deployment.settings.toolchain.stall_timeout_s,
-        )
-        model = simulation.model(name)
-        detail = f"simulator.py on {model.name}"
-        tools = toolchain_identity(self._project.tree)
-        folder = self._folder(name, detail, artifacts.sha256(model), tools=tools, chip=converted.chip)
-        stages.simulate(name, simulation, self._clips, folder, jobs=self._jobs, emit=self._emit)
+        source = sources.of(self._project, name)
+        folder = self._folder(source)
+        if source.simulation is not None:
+            stages.simulate(name, source.simulation, self._clips, folder, jobs=self._jobs, emit=self._emit)
+        elif source.make is not None:
+            stages.run_engine(name, source.make, self._clips, folder, jobs=self._jobs, emit=self._emit)
         return self._outputs(folder)
 
-    def _engine(self, name: str, make: Callable[[], Engine], detail: str, model: str) -> StageOutputs:
-        folder = self._folder(name, detail, model)
-        stages.run_engine(name, make, self._clips, folder, jobs=self._jobs, emit=self._emit)
-        return self._outputs(folder)
-
-    def _folder(
-        self, name: str, detail: str, model_sha256: str, *, tools: str = "", chip: str = ""
-    ) -> OutputFolder:
+    def _folder(self, source: StageSource) -> OutputFolder:
         save = self._request.save
         parent = save or self._project.deployment.state_dir / "outputs"
-        decides = (name, detail, model_sha256, tools, chip)
         manifest = Manifest(
-            stage=name,
-            detail=detail,
-            key=hashlib.sha256("\n".join(decides).encode()).hexdigest(),
-            model_sha256=model_sha256,
-            tools=tools,
-            chip=chip,
+            stage=source.name,
+            detail=source.detail,
+            key=source.key,
+            model_sha256=source.model_sha256,
+            tools=source.tools,
+            chip=source.chip,
             outputs={spec.name: tuple(spec.shape) for spec in self._project.contract.outputs},
         )
-        return OutputFolder.create(parent / name, manifest, fresh=self._request.fresh, replace=save is None)
+        return OutputFolder.create(
+            parent / source.name, manifest, fresh=self._request.fresh, replace=save is None
+        )
 
     def _outputs(self, folder: OutputFolder) -> StageOutputs:
         chosen = _Chosen(folder, tuple(self._clips.names))
         return StageOutputs(stage=folder.manifest.stage, detail=folder.manifest.detail, outputs=chosen)
-
-    def _checkpoint(self) -> Path:
-        checkpoint = self._project.deployment.settings.model.checkpoint
-        if checkpoint is None:
-            raise ConfigError(
-                "the stage torch needs a checkpoint", hint="set model.checkpoint in deploy.yaml"
-            )
-        return self._project.deployment.resolve(checkpoint)
 
 
 def _keep(stage: StageOutputs, clips: ClipSet, parent: Path) -> None:

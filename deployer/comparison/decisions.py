@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,10 +78,10 @@ def agreement(stages: Sequence[tuple[str, Mapping[str, Decided]]], targets: Mapp
 
 
 def interval(hits: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share: Wilson, "Probable inference" (1927), with z = 1.96."""
+    """95 % interval of a share: Wilson, "Probable inference" (1927); 0 to 1 where there is nothing to go by."""
     if of == 0:
         return 0.0, 1.0
-    z, share = 1.96, hits / of
-    centre, spread = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
-    unit = 1 + z * z / of
-    return max(0.0, (centre - spread) / unit), min(1.0, (centre + spread) / unit)
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, of).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(found.low), float(found.high)

@@ -10,12 +10,11 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
-
-import numpy as np
 
 from board_runner.contract import Array, InputContract, Tensors
 from board_runner.engine import Engine
@@ -31,6 +30,8 @@ from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Host
 from toolchain_wrappers.sigmastar import commands, dumps
 from toolchain_wrappers.sigmastar.tools import Tools
+
+T = TypeVar("T")
 
 NAMES = ("torch", "onnx", "float", "fixed", "offline", "board")
 SIMULATED = {"float": artifacts.FLOAT, "fixed": artifacts.FIXED, "offline": artifacts.IMAGE}
@@ -83,40 +84,58 @@ def simulate(
     Each shard runs in a folder of its own, for the tool wipes ./log and ./output. Raises ToolchainError for a
     missing or short dump, whatever the exit status.
     """
-    model = simulation.model(stage)
-    stopped = threading.Event()
     if not len(folder):  # texts of other outputs than those to come
         shutil.rmtree(folder.folder / TEXTS, ignore_errors=True)
-
-    def watch(event: Event) -> None:
-        """From a tool's own thread, at its every line: raising here ends the tool."""
-        if stopped.is_set():
-            raise ToolchainError(f"the {stage} simulator was stopped")
-        if isinstance(event, Logged):
-            emit(event)
+    watch = StoppableTool(stage, emit)
 
     def shard(wavs: tuple[Path, ...]) -> Done:
-        tensors = ((wav.name, clips.tensor(wav)) for wav in wavs)
-        missing = [(name, x) for name, x in tensors if not folder.holds(name, input_sha256(x))]
+        given = [(wav.name, clips.tensor(wav)) for wav in wavs]
+        missing = {name: x for name, x in given if not folder.holds(name, input_sha256(x))}
+
+        def keep(name: str, outputs: Tensors, text: Path) -> None:
+            _keep(text, folder.folder / TEXTS, name)
+            folder.write(name, outputs, input_sha256=input_sha256(missing[name]))
+
         if missing:
-            _simulate(stage, simulation, model, missing, folder, emit=watch)
+            simulate_once(stage, simulation, list(missing.items()), keep, emit=watch)
         return Done(clips=len(wavs), computed=len(missing))
 
-    shards = [tuple(part) for part in _parts(clips.wavs, min(SHARD, -(-len(clips.wavs) // jobs)))]
-    threads = Threads(jobs=jobs, stop=stopped.set)
+    shards = [tuple(part) for part in parts(clips.wavs, min(SHARD, -(-len(clips.wavs) // jobs)))]
+    threads = Threads(jobs=jobs, stop=watch.stop)
     _count(stage, shard, shards, threads, total=len(clips.wavs), emit=emit)
 
 
-def _simulate(
+class StoppableTool:
+    """The events of a simulator, which ends at its next line once `stop` was called."""
+
+    def __init__(self, stage: str, emit: Emit) -> None:
+        self._stage, self._emit, self._stopped = stage, emit, threading.Event()
+
+    def stop(self) -> None:
+        """No more of its results are wanted."""
+        self._stopped.set()
+
+    def __call__(self, event: Event) -> None:
+        """From the tool's own thread, at its every line: raising here ends the tool."""
+        if self._stopped.is_set():
+            raise ToolchainError(f"the {self._stage} simulator was stopped")
+        if isinstance(event, Logged):
+            self._emit(event)
+
+
+def simulate_once(
     stage: str,
     simulation: Simulation,
-    model: Path,
     tensors: Sequence[tuple[str, Array]],
-    folder: OutputFolder,
+    take: Callable[[str, Tensors, Path], None],
     *,
     emit: Emit,
 ) -> None:
-    tools = simulation.tools
+    """Run the simulator once over named inputs; `take` gets each name's outputs, and the file of its own words.
+
+    Raises ToolchainError for a missing or short dump, whatever the exit status.
+    """
+    tools, model = simulation.tools, simulation.model(stage)
     with tempfile.TemporaryDirectory(prefix="deploy-simulate-", dir=simulation.work_parent) as temporary:
         work = Path(temporary)
         staged = staging.stage(work / "data", tensors, suffix=tools.profile.data_suffix)
@@ -145,11 +164,9 @@ def _simulate(
         dumped = len(list((work / tools.profile.folders.dumps).glob("*.txt")))
         if ran.exit_status != 0 or dumped != len(staged.files):
             raise ran.failure(f"the {stage} simulator wrote {dumped} of {len(staged.files)} outputs")
-        for name, tensor in tensors:
+        for name, _ in tensors:
             text = work / tools.profile.folders.dumps / commands.dump_name(model, staged.files[name])
-            outputs = _read(text, simulation.contract)
-            _keep(text, folder.folder / TEXTS, name)
-            folder.write(name, outputs, input_sha256=input_sha256(tensor))
+            take(name, _read(text, simulation.contract), text)
 
 
 def _keep(text: Path, folder: Path, clip: str) -> None:
@@ -263,7 +280,8 @@ class Pace:
         return f"clips, {per_s:.3g} a second, {(self._total - done) / per_s:.0f} s left"
 
 
-def _parts(items: Sequence[Path], size: int) -> Iterator[tuple[Path, ...]]:
+def parts(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """So many at a time, in order; the last may be fewer."""
     left = iter(items)
     while part := tuple(itertools.islice(left, max(1, size))):
         yield part
@@ -272,50 +290,3 @@ def _parts(items: Sequence[Path], size: int) -> Iterator[tuple[Path, ...]]:
 def jobs_or_cores(jobs: int | None) -> int:
     """What was asked for, else one a core."""
     return jobs if jobs is not None else os.cpu_count() or 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnnxMaker:
-    """ONNX Runtime where it is installed, else our own interpreter."""
-
-    path: Path
-
-    def __call__(self) -> Engine:
-        try:
-            return OrtEngine(self.path)
-        except ImportError:
-            from board_runner.float_engine import FloatEngine
-
-            return FloatEngine.load(self.path)
-
-    @property
-    def detail(self) -> str:
-        """Which of them it is."""
-        try:
-            import onnxruntime
-        except ImportError:
-            return "deploy's own interpreter (onnxruntime is not installed)"
-        return f"ONNX Runtime {onnxruntime.__version__}"
-
-
-class OrtEngine:
-    """An `Engine` over ONNX Runtime on the CPU, one thread."""
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        from board_runner.graph import Graph
-
-        graph = Graph.load(path)
-        self.inputs, self.outputs = graph.inputs, graph.outputs
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def run(self, inputs: Tensors) -> dict[str, Array]:
-        """Outputs by name. Raises ModelError for inputs not the model's."""
-        for spec in self.inputs:
-            spec.check(inputs[spec.name])
-        names = [spec.name for spec in self.outputs]
-        values = self._session.run(names, dict(inputs))
-        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}

@@ -14,6 +14,7 @@ from deployer import artifacts, convert
 from deployer.comparison import compare, stages
 from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.compare import StageOutputs
+from deployer.comparison.onnx_engine import OnnxMaker
 from deployer.comparison.output_store import Manifest, OutputFolder
 from deployer.comparison.stages import Simulation
 from deployer.conversion import simulate
@@ -91,7 +92,7 @@ def test_fixed_and_offline_are_equal_and_float_is_onnx(job: ConvertJob, tmp_path
             (kept,) = dumps.parse((folder.folder / stages.TEXTS / f"{clip.name}.txt").read_text())
             assert (kept.values == folder[clip.name]["output"]).all()
     folder = _folder(tmp_path, "onnx")
-    stages.run_engine("onnx", stages.OnnxMaker(path=job.onnx), _clips(job), folder, jobs=1, emit=ignore)
+    stages.run_engine("onnx", OnnxMaker(path=job.onnx), _clips(job), folder, jobs=1, emit=ignore)
     onnx = StageOutputs(stage="onnx", detail="", outputs=folder)
 
     assert 0.0 == compare.compare(outputs["fixed"], outputs["offline"]).max_abs

@@ -147,7 +147,7 @@ def _joined(folder: Path, runtime: str) -> wenet.Joined:
         path = folder / f"wenet_{name}.onnx"
         if runtime == "ONNX Runtime":
             pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-            from deployer.comparison.stages import OrtEngine
+            from deployer.comparison.onnx_engine import OrtEngine
 
             engines.append(OrtEngine(path))
         else:

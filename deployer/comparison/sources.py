@@ -1,0 +1,91 @@
+"""What computes a stage of a project: an engine or the toolchain's simulator, and all that decides its outputs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer import artifacts
+from deployer.comparison import stages
+from deployer.comparison.onnx_engine import OnnxMaker
+from deployer.comparison.stages import Maker, Simulation
+from deployer.conversion.job import toolchain_identity
+from deployer.errors import ConfigError
+from deployer.project import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSource:
+    """One stage but the board's: `make` loads its engine, or `simulation` is what its simulator needs.
+
+    `model_sha256` is of the model file (of a checkpoint: of its files' hashes), `tools` the identity of the
+    vendor's tree.
+    """
+
+    name: str
+    detail: str
+    model_sha256: str
+    make: Maker | None = None
+    simulation: Simulation | None = None
+    tools: str = ""
+    chip: str = ""
+
+    @property
+    def key(self) -> str:
+        """The hash of all that decides the outputs but the clips."""
+        decides = (self.name, self.detail, self.model_sha256, self.tools, self.chip)
+        return hashlib.sha256("\n".join(decides).encode()).hexdigest()
+
+
+def of(project: Project, name: str) -> StageSource:
+    """The stage `name`, not `board`. Raises MissingArtifact or ConfigError where what it runs is not there."""
+    if name in stages.SIMULATED:
+        return _simulated(project, name)
+    if name == "onnx":
+        maker = OnnxMaker(path=project.onnx)
+        digest = artifacts.sha256(project.onnx)
+        return StageSource(name=name, detail=maker.detail, model_sha256=digest, make=maker)
+    from deployer.export.engine import TorchMaker
+
+    folder = checkpoint(project)
+    return StageSource(
+        name=name,
+        detail=f"PyTorch on {folder.name}",
+        model_sha256=_digest(folder),
+        make=TorchMaker(folder=folder, contract=project.contract),
+    )
+
+
+def checkpoint(project: Project) -> Path:
+    """The trainer's folder. Raises ConfigError where none is configured."""
+    folder = project.deployment.settings.model.checkpoint
+    if folder is None:
+        raise ConfigError("the stage torch needs a checkpoint", hint="set model.checkpoint in deploy.yaml")
+    return project.deployment.resolve(folder)
+
+
+def _simulated(project: Project, name: str) -> StageSource:
+    converted = artifacts.load(project.artifacts_dir)
+    simulation = Simulation(
+        tools=project.tools,
+        artifacts=converted,
+        contract=project.contract,
+        stall_timeout_s=project.deployment.settings.toolchain.stall_timeout_s,
+    )
+    model = simulation.model(name)
+    return StageSource(
+        name=name,
+        detail=f"simulator.py on {model.name}",
+        model_sha256=artifacts.sha256(model),
+        simulation=simulation,
+        tools=toolchain_identity(project.tree),
+        chip=converted.chip,
+    )
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(artifacts.sha256(path).encode())
+    return digest.hexdigest()
