@@ -16,15 +16,18 @@ from pydantic import TypeAdapter, ValidationError
 from board_runner.errors import UsageError
 from deployer.errors import MissingArtifact
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One start of the board program on one clip.
+    """One clip through the board program.
 
-    Every sample is the first invoke of its process, since the vendor's program runs one clip and ends.
-    `start_load_io_ms` is what the host saw beyond the two times that the program reports.
+    `first_in_process`: the first invoke of its process, as every run of one clip is. `start_load_io_ms` is what
+    passed beyond the two times that the program reports. `warm_up`: recorded and shown, counted nowhere.
+    `variant`: which of two things compared (`a`, `b`); empty where there is one. `started_s` counts from the
+    begin of the bench, by the board's own clock. The board's state is read just after the run; None where it
+    does not say.
     """
 
     clip: str
@@ -35,6 +38,13 @@ class Sample:
     wall_ms: float | None = None
     start_load_io_ms: float | None = None
     first_in_process: bool = True
+    warm_up: bool = False
+    variant: str = ""
+    started_s: float | None = None
+    temperature_c: float | None = None
+    frequency_khz: int | None = None  # of the first CPU
+    load: float | None = None  # mean number of processes that ran in the last minute
+    memory_available_kib: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +62,11 @@ class Failure:
     board_rebooted: bool | None = None
     kernel: tuple[str, ...] | None = None
     left: tuple[str, ...] = ()
+    warm_up: bool = False
+    variant: str = ""
+    started_s: float | None = None
+    timed_out: bool = False
+    said: str = ""  # its last words, both streams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +83,11 @@ class BoardInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One bench, run or parsed log. `created` is the host's clock, for boards have none to trust."""
+    """One bench, run or parsed log. `created` is the host's clock, for boards have none to trust.
+
+    `command`: the words that repeat it, `deploy` first. `environment`: the board and the host as they were, by
+    name; `measured`: what else was found in the bench itself (a noise floor, a comparison of two variants).
+    """
 
     id: str
     kind: str
@@ -83,7 +102,15 @@ class RunRecord:
     failures: tuple[Failure, ...] = ()
     clip_seconds: Mapping[str, float] = field(default_factory=dict)
     tool_version: str = ""
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
+
+    @property
+    def counted(self) -> tuple[Sample, ...]:
+        """The samples that figures are made of: no warm-up, and of two variants the first."""
+        return tuple(s for s in self.samples if not s.warm_up and s.variant in ("", "a"))
 
     def save(self, directory: Path) -> Path:
         """Write `<id>.json`, whole or not at all; gives its path."""
@@ -95,7 +122,12 @@ class RunRecord:
         return path
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+def _second(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew nothing of what version 2 adds, and every default says so."""
+    return {**fields, "version": 2}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _second}
 """Version n -> what makes its fields those of version n + 1."""
 
 _ADAPTER = TypeAdapter(RunRecord)

@@ -68,28 +68,29 @@ class Summary:
 
 
 def summarise(record: RunRecord) -> Summary | None:
-    """None for a record without a single sample."""
-    if not record.samples:
+    """None for a record without a single sample that counts (no warm-up; of two variants the first)."""
+    counted = record.counted
+    if not counted:
         return None
-    names = list(dict.fromkeys(s.clip for s in record.samples))
+    names = list(dict.fromkeys(s.clip for s in counted))
     clips = tuple(_clip(record, name) for name in names)
-    busy_ms = [s.invoke_ms + s.post_process_ms for s in record.samples]
-    overhead = [s.start_load_io_ms for s in record.samples if s.start_load_io_ms is not None]
+    busy_ms = [s.invoke_ms + s.post_process_ms for s in counted]
+    overhead = [s.start_load_io_ms for s in counted if s.start_load_io_ms is not None]
     judged = [c for c in clips if c.target is not None]
     return Summary(
         clips=clips,
-        invoke=Spread.of([s.invoke_ms for s in record.samples]),
-        post_process=Spread.of([s.post_process_ms for s in record.samples]),
+        invoke=Spread.of([s.invoke_ms for s in counted]),
+        post_process=Spread.of([s.post_process_ms for s in counted]),
         start_load_io=Spread.of(overhead) if overhead else None,
         clips_per_s=1000.0 / float(np.median(busy_ms)),
-        real_time_factor=_real_time_factor(record.samples, record.clip_seconds),
+        real_time_factor=_real_time_factor(counted, record.clip_seconds),
         correct=sum(c.class_ids == (c.target,) for c in judged),
         judged=len(judged),
     )
 
 
 def _clip(record: RunRecord, name: str) -> ClipSummary:
-    samples = [s for s in record.samples if s.clip == name]
+    samples = [s for s in record.counted if s.clip == name]
     ids, counts = np.unique([s.class_id for s in samples], return_counts=True)
     return ClipSummary(
         clip=name,

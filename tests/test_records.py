@@ -49,6 +49,28 @@ def test_a_saved_record_is_read_back_whole(record: RunRecord, tmp_path: Path) ->
     assert record == records.load(record.save(tmp_path))
 
 
+def test_a_record_of_the_first_version_is_read_as_one_of_today(record: RunRecord, tmp_path: Path) -> None:
+    """What `deploy` wrote before warm-up and environment were known is whole, with those empty."""
+    path = record.save(tmp_path)
+    fields = json.loads(path.read_text())
+    for name in ("command", "environment", "measured"):
+        del fields[name]
+    known = ("clip", "run", "invoke_ms", "post_process_ms", "class_id", "wall_ms", "start_load_io_ms")
+    fields["samples"] = [{name: sample[name] for name in known} for sample in fields["samples"]]
+    fields["failures"] = [{name: f[name] for name in ("clip", "run", "reason")} for f in fields["failures"]]
+    path.write_text(json.dumps({**fields, "version": 1}))
+
+    assert record == records.load(path)
+
+
+def test_a_warm_up_is_kept_and_counts_nowhere(record: RunRecord) -> None:
+    """The first runs, and those of a second variant, are in the record and in no figure."""
+    slow = dataclasses.replace(record.samples[0], run=0, invoke_ms=5000.0, warm_up=True)
+    other = dataclasses.replace(record.samples[0], invoke_ms=7000.0, variant="b")
+
+    assert summarise(record) == summarise(dataclasses.replace(record, samples=(slow, *record.samples, other)))
+
+
 def test_a_record_from_the_future_is_refused(record: RunRecord, tmp_path: Path) -> None:
     """A newer version is not half understood."""
     path = dataclasses.replace(record, version=records.VERSION + 1).save(tmp_path)
