@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from board_runner.errors import UsageError
-from deployer import __version__, artifacts, hooks, on_board, records
+from deployer import __version__, artifacts, hooks, keep_run, on_board, records
 from deployer import bench as bench_step
 from deployer import run as run_step
-from deployer.board.base import Board, BoardFacts
+from deployer.board.base import Board
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.errors import HookFailed, ProgramFailed
 from deployer.events import Emit, ignore
+from deployer.history import interchange
 from deployer.hooks import Hooked
 from deployer.project import Project
 from deployer.push import BoardFile
-from deployer.records import BoardInfo, RunRecord
+from deployer.records import RunRecord
 from deployer.release import lock
 
 
@@ -32,14 +33,22 @@ def run(
     files: list[BoardFile] | None = None,
     emit: Emit = ignore,
 ) -> run_step.Result:
-    """Run one clip, pushed first if it is missing. Raises ProgramFailed."""
+    """Run one clip, pushed first if it is missing; kept, also where it failed. Raises ProgramFailed."""
     name = _clip_name(project, clip)
     files = on_board.board_files(project, emit=emit) if files is None else files
+    begun = records.new_id("run")
     with SshBoard(config) as board:
         on_board.push_to(board, project, config, files, emit=emit)
-        with working(board, "deploy run", emit=emit) as hooked:
-            result = run_step.run_clip(board, project.program_on(config), name)
-    return dataclasses.replace(result, hook_failure=hooked.failure)
+        try:
+            with working(board, "deploy run", emit=emit) as hooked:
+                result = run_step.run_clip(board, project.program_on(config), name)
+        except ProgramFailed as e:
+            failure = bench_step.failure_of(e, clip=name, run=1)
+            keep_run.keep(project, config, files, begun, (failure,), emit=emit)
+            raise
+    sample = bench_step.sample_of(result, clip=name, run=1)
+    run_id = keep_run.keep(project, config, files, begun, (sample,), emit=emit)
+    return dataclasses.replace(result, hook_failure=hooked.failure, run_id=run_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,6 @@ class Benched:
     """A saved bench. `raise_failure` turns what went wrong into the right exit code."""
 
     record: RunRecord
-    path: Path
     cut_short: BaseException | None
     hook_failure: HookFailed | None = None
 
@@ -59,7 +67,7 @@ class Benched:
             first = self.record.failures[0]
             raise ProgramFailed(
                 f"{len(self.record.failures)} runs gave no result; the first, {first.clip}: {first.reason}",
-                hint=f"what was measured is kept in {self.path}",
+                hint=f"what was measured is kept: `deploy report {self.record.id}`",
             )
         if self.hook_failure is not None:
             raise self.hook_failure
@@ -73,7 +81,9 @@ def bench(
     files: list[BoardFile] | None = None,
     emit: Emit = ignore,
 ) -> Benched:
-    """Push what is missing, run every clip `runs` times, save the record."""
+    """Push what is missing, run every clip `runs` times, keep the record in the history."""
+    history = project.history(emit)
+    history.prepare()  # what would keep the record from being kept is told before the bench, not after it
     files = on_board.board_files(project, emit=emit) if files is None else files
     runs = runs or project.deployment.settings.bench.runs
     placed = project.program_on(config)
@@ -89,7 +99,7 @@ def bench(
         kind="bench",
         created=created,
         model=project.model_name,
-        board=board_info(config, facts),
+        board=keep_run.board_info(config, facts),
         labels=tuple(project.labels),
         targets=project.targets,
         sha256={str(file.name): artifacts.sha256(file.source) for file in files},
@@ -107,9 +117,9 @@ def bench(
         tool_version=__version__,
     )
     record = measured.into(record)
+    interchange.keep(history, record)
     return Benched(
         record=record,
-        path=record.save(project.runs_dir),
         cut_short=measured.cut_short,
         hook_failure=hooked.failure,
     )
@@ -123,18 +133,6 @@ def working(board: Board, purpose: str, *, emit: Emit) -> Iterator[Hooked]:
         hooks.around(board, board.config, emit=emit) as hooked,
     ):
         yield hooked
-
-
-def board_info(config: BoardConfig, facts: BoardFacts) -> BoardInfo:
-    """What a record keeps of a board."""
-    return BoardInfo(
-        name=config.name,
-        address=config.address,
-        machine=facts.machine,
-        chip=facts.chip or config.chip,
-        kernel=facts.kernel,
-        temperature_c=facts.temperature_c,
-    )
 
 
 def _clip_name(project: Project, clip: str) -> str:

@@ -12,12 +12,14 @@ from deployer import labels, resources, yaml_source
 from deployer.board.config import BoardConfig
 from deployer.config import Deployment
 from deployer.errors import MissingArtifact
+from deployer.events import Emit, ignore
 
 if TYPE_CHECKING:  # imported where they are needed: a push that finds nothing to do needs none of them
     from board_runner.contract import InputContract
     from board_runner.models.base import AudioModel
     from deployer.conversion.image_facts import ImageFacts
     from deployer.conversion.job import ConvertJob, Direct
+    from deployer.history import History
     from deployer.run import Program
     from toolchain_wrappers.sigmastar.commands import Tree
     from toolchain_wrappers.sigmastar.profile import Profile
@@ -280,8 +282,14 @@ class Project:
 
     @property
     def runs_dir(self) -> Path:
-        """Where run records are kept."""
+        """Where the history of runs is kept."""
         return self.deployment.state_dir / "runs"
+
+    def history(self, emit: Emit = ignore) -> History:
+        """The runs of this project; `emit` is told of files of an earlier deploy that are no records."""
+        from deployer.history import History
+
+        return History(self.runs_dir, emit=emit)
 
 
 def _wavs(folder: Path) -> list[Path]:

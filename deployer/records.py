@@ -1,22 +1,23 @@
-"""The run record: every timing, hash and setting of one bench, run or parsed log, kept as JSON."""
+"""The run record: every timing, hash and setting of one bench, run or parsed log, as JSON."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from board_runner.errors import UsageError
-from deployer.errors import MissingArtifact
 
 VERSION = 2
+
+KINDS = ("bench", "run", "parse")
+"""Kinds of records that are a RunRecord."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,15 +113,6 @@ class RunRecord:
         """The samples that figures are made of: no warm-up, and of two variants the first."""
         return tuple(s for s in self.samples if not s.warm_up and s.variant in ("", "a"))
 
-    def save(self, directory: Path) -> Path:
-        """Write `<id>.json`, whole or not at all; gives its path."""
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{self.id}.json"
-        part = path.with_suffix(f".part-{os.getpid()}")
-        part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
-        return path
-
 
 def _second(fields: dict[str, Any]) -> dict[str, Any]:
     """Version 1 knew nothing of what version 2 adds, and every default says so."""
@@ -140,15 +132,22 @@ def new_id(kind: str) -> tuple[str, str]:
 
 
 def load(path: Path) -> RunRecord:
-    """Read a record of this or an earlier version; raises UsageError when it is not one."""
+    """Read a record file of this or an earlier version; raises UsageError when it is not one."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        version = fields["version"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError) as e:
         raise UsageError(f"{path}: not a run record ({e})") from e
-    if not isinstance(version, int) or version > VERSION:
+    return of_fields(fields, place=str(path))
+
+
+def of_fields(fields: Any, *, place: str) -> RunRecord:
+    """A record of this or an earlier version from its JSON. Raises UsageError, which names `place`."""
+    version = fields.get("version") if isinstance(fields, dict) else None
+    if not isinstance(version, int):
+        raise UsageError(f"{place}: not a run record: no version")
+    if version > VERSION:
         raise UsageError(
-            f"{path}: a run record of version {version}; this deploy reads up to {VERSION}",
+            f"{place}: a run record of version {version}; this deploy reads up to {VERSION}",
             hint="upgrade sgs-deploy",
         )
     while version < VERSION:
@@ -159,22 +158,4 @@ def load(path: Path) -> RunRecord:
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: damaged run record: {where}: {first['msg']}") from e
-
-
-def find(wanted: str | None, directory: Path) -> Path:
-    """The record at a path, with an id, or, without either, the newest one.
-
-    Raises MissingArtifact when there is none, UsageError when an id fits several.
-    """
-    if wanted is not None and Path(wanted).is_file():
-        return Path(wanted)
-    found = sorted(directory.glob("*.json"))
-    if wanted is not None:
-        found = [path for path in found if path.stem.startswith(wanted)]
-        if len(found) > 1:
-            raise UsageError(f"{wanted!r} fits {len(found)} runs", hint=f"the first is {found[0].stem}")
-    if not found:
-        what = f"no run {wanted!r}" if wanted else "no run yet"
-        raise MissingArtifact(f"{what} in {directory}", hint="`deploy bench` makes one")
-    return found[-1]
+        raise UsageError(f"{place}: damaged run record: {where}: {first['msg']}") from e

@@ -45,6 +45,7 @@ class Result:
     wall_ms: float
     warnings: tuple[str, ...] = ()
     hook_failure: HookFailed | None = None
+    run_id: str | None = None  # in the history
 
     def raise_failure(self) -> None:
         """Raise HookFailed when the board's after-hooks failed: the result is good, the board may not be."""

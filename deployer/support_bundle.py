@@ -12,6 +12,7 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+from board_runner.errors import DeployError
 from deployer.board import facts
 from deployer.doctor import Finding
 from deployer.project import Project
@@ -63,8 +64,18 @@ def _texts(project: Project, findings: Sequence[Finding]) -> Iterator[tuple[str,
         known = facts.remembered(config)
         said = asdict(known) if known is not None else "never asked; `deploy board probe` asks it"
         yield f"boards/{name}.json", json.dumps({"chip": config.chip, "said": said}, indent=1, default=_plain)
-    for path in sorted(project.runs_dir.glob("*.json"))[-5:]:
-        yield f"runs/{path.name}", _read(path)
+    yield from _last_runs(project)
+
+
+def _last_runs(project: Project) -> Iterator[tuple[str, str]]:
+    """The newest five; or why there are none, for a history that cannot be read is what one would ask about."""
+    history = project.history()
+    try:
+        for entry in history.find(limit=5):
+            text = json.dumps(history.fields(entry.id), indent=1, ensure_ascii=False)
+            yield f"runs/{entry.id}.json", _end(text.encode())
+    except DeployError as e:
+        yield "runs/unreadable.txt", f"{e}\n"
 
 
 def _plain(value: object) -> object:
@@ -87,7 +98,10 @@ def _listing(*folders: Path) -> Iterator[str]:
 
 
 def _read(path: Path) -> str:
+    return _end(path.read_bytes())
+
+
+def _end(data: bytes) -> str:
     """The end of a long file: that is where a log says what went wrong."""
-    data = path.read_bytes()
     cut = f"<the first {len(data) - MAX_BYTES} bytes are left out>\n" if len(data) > MAX_BYTES else ""
     return cut + data[-MAX_BYTES:].decode("utf-8", "replace")

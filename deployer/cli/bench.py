@@ -26,7 +26,7 @@ from deployer.project import Project
 def command(
     session: Session, asked: Asked, dry_run: bool, runs: int | None, min_accuracy: float | None
 ) -> None:
-    """Run every clip on the board, or on many, several times; pushes what is missing, saves a run record each."""
+    """Run every clip on the board, or on many, several times; pushes what is missing, keeps each as a run."""
     project = Project(session.deployment)
     if dry_run:
         push_command.push(session, project, asked, dry_run=True, command="bench")
@@ -41,13 +41,13 @@ def command(
 
 
 def show(done: at_work.Benched) -> None:
-    """The table, the figures under it, and where the record lies."""
+    """The table, the figures under it, and the name of the run."""
     console = results()
     if done.record.samples:
         console.print(report.clip_table(done.record))
     for line in report.summary_lines(done.record):
         console.print(line)
-    console.print(f"record: {done.path}")
+    console.print(f"run: {done.record.id}")
 
 
 def judge(done: at_work.Benched, min_accuracy: float | None) -> None:
@@ -87,11 +87,11 @@ def _row(done: at_work.Benched) -> tuple[str, ...]:
     summary = summarise(done.record)
     runs, failed = str(len(done.record.samples)), str(len(done.record.failures))
     if summary is None:
-        return ("-", "-", "-", runs, failed, done.path.stem)
+        return ("-", "-", "-", runs, failed, done.record.id)
     invoke = summary.invoke
     times = (f"{invoke.median_ms:.3f}", f"{invoke.p95_ms:.3f}")
-    return (report.accuracy_text(summary), *times, runs, failed, done.path.stem)
+    return (report.accuracy_text(summary), *times, runs, failed, done.record.id)
 
 
 def _data(done: at_work.Benched) -> dict[str, Any]:
-    return {"path": str(done.path), **report.as_data(done.record)}
+    return report.as_data(done.record)

@@ -30,7 +30,8 @@ def command(session: Session, log: Path, save: bool) -> None:
         model=project.model_name,
         labels=project.labels,
     )
-    path = record.save(project.runs_dir) if save else None
+    if save:
+        project.history().add(record)
 
     def text() -> None:
         console = results()
@@ -40,8 +41,8 @@ def command(session: Session, log: Path, save: bool) -> None:
             console.print(line)
         for failure in record.failures:
             console.print(f"[yellow]no result:[/] {failure.clip}: {failure.reason}")
-        if path is not None:
-            console.print(f"record: {path}")
+        if save:
+            console.print(f"run: {record.id}")
 
     session.show(report.as_data(record), text)
     if not record.samples:

@@ -16,10 +16,11 @@ from deployer.project import Project
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
 @common
 def command(session: Session, run: str | None, out: Path | None) -> None:
-    """Show the run RUN (a path, an id or its beginning; default: the newest) as Markdown or JSON."""
+    """Show the run RUN (a path, an id or its beginning, a tag; default: the newest) as Markdown or JSON."""
     import json
 
-    record = records.load(records.find(run, Project(session.deployment).runs_dir))
+    as_file = run is not None and Path(run).is_file()
+    record = records.load(Path(str(run))) if as_file else Project(session.deployment).history().record(run)
     if session.as_json:
         text = json.dumps(report.as_data(record), indent=2, ensure_ascii=False)
     else:

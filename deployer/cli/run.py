@@ -45,6 +45,7 @@ def as_data(result: Result, project: Project) -> dict[str, Any]:
         "invoke_ms": result.invoke_ms,
         "post_process_ms": result.post_process_ms,
         "wall_ms": result.wall_ms,
+        "run": result.run_id,
     }
 
 

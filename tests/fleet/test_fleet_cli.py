@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from deployer import cli
+from deployer.history import History
 from deployer.board.config import BoardConfig
 from tests.boards.servers import Place, free_port
 from tests.fleet.rack import CLIPS, project, rack
@@ -81,10 +82,10 @@ def test_a_bench_of_many_boards_keeps_a_record_of_each(capsys: Captured, tmp_pat
     assert 1 == cli.execute(["bench", "--all", "--runs", "1", "--min-accuracy", "0.9", "--json"])
 
     done = _json(capsys)
-    paths = {item["result"]["path"] for item in done}
-    assert (3, {0.5}) == (len(paths), {item["result"]["summary"]["accuracy"] for item in done})
+    ids = {item["result"]["record"]["id"] for item in done}
+    assert (3, {0.5}) == (len(ids), {item["result"]["summary"]["accuracy"] for item in done})
     assert {"accuracy 1 of 2 clips right (50%), asked for 90%"} == {i["error"]["message"] for i in done}
-    assert all(Path(path).parent == tmp_path / ".deploy/runs" for path in paths)
+    assert ids == {item.id for item in History(tmp_path / ".deploy/runs").find()}
 
 
 @pytest.mark.usefixtures("one_dead")

@@ -1,0 +1,99 @@
+"""The history drawn for a terminal."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from deployer.cli.console import results
+from deployer.history import Entry
+
+if TYPE_CHECKING:
+    from deployer.history.collect import Collected
+    from deployer.history.diff import Difference
+
+
+def print_list(found: Sequence[Entry]) -> None:
+    """A row a run, times as this machine's clock has them."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("run", "when", "kind", "model", "board", "chip", "tags"):
+        table.add_column(column, no_wrap=column == "run")
+    for item in found:
+        words = (item.id, _when(item.created), item.kind, item.model, item.board or "-", item.chip or "-")
+        table.add_row(*(escape(word) for word in words), escape(", ".join(item.tags)))
+    results().print(table if found else "no run fits; `deploy bench` makes one")
+
+
+def print_run(entry: Entry, fields: Mapping[str, Any]) -> None:
+    """What it was; and the figures, where it is a record of samples."""
+    from deployer import records, report
+
+    console = results()
+    board = f" on {entry.board}" if entry.board else ""
+    chip = f" ({entry.chip})" if entry.chip else ""
+    console.print(escape(f"{entry.id}: {entry.kind} of {entry.model}{board}{chip}, {_when(entry.created)}"))
+    if entry.tags:
+        console.print(escape(f"tags: {', '.join(entry.tags)}"))
+    if entry.kind not in records.KINDS:
+        console.print("`--json` prints the record")
+        return
+    record = records.of_fields(fields, place=entry.id)
+    if record.samples:
+        console.print(report.clip_table(record))
+    for line in report.summary_lines(record):
+        console.print(line)
+
+
+def print_difference(found: Difference) -> None:
+    """A row a clip, and a line for everything else that was not the same."""
+    from deployer.labels import shown
+
+    table = Table(
+        title=escape(f"{found.b.id} against {found.a.id}"), title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.add_column("clip", overflow="fold")
+    for column in ("a, ms", "b, ms", "change"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("says", overflow="fold")
+    for clip in found.clips:
+        says = shown(clip.b_class_id, found.b.labels)
+        if clip.flipped:
+            says = f"[yellow]{escape(shown(clip.a_class_id, found.a.labels))} -> {escape(says)}[/]"
+        change = f"{clip.change:+.1%}" if clip.change is not None else "-"
+        table.add_row(escape(clip.clip), f"{clip.a_median_ms:.3f}", f"{clip.b_median_ms:.3f}", change, says)
+    console = results()
+    console.print(table)
+    if found.a_summary is not None and found.b_summary is not None:
+        a_ms, b_ms = found.a_summary.invoke.median_ms, found.b_summary.invoke.median_ms
+        change = f" ({b_ms / a_ms - 1:+.1%})" if a_ms else ""
+        console.print(f"median         {a_ms:.3f} -> {b_ms:.3f} ms{change}")
+    console.print(f"other answers  {len(found.flips)} of {len(found.clips)} clips")
+    for name, clips in (("a", found.only_in_a), ("b", found.only_in_b)):
+        if clips:
+            console.print(escape(f"only in {name}      {', '.join(clips)}"))
+    for item in found.changed:
+        console.print(escape(f"{item.what}: {_short(item.a)} -> {_short(item.b)}"))
+
+
+def print_collected(done: Collected) -> None:
+    """A line a run, and the sum."""
+    verb = "would remove" if done.dry_run else "removed"
+    for item in done.removed:
+        click.echo(f"{verb} {item.id}")
+    tagged = f"; {done.tagged} more have a tag" if done.tagged else ""
+    click.echo(f"{verb} {len(done.removed)} runs, {done.bytes} bytes of records; {done.kept} stay{tagged}")
+
+
+def _when(created: str) -> str:
+    return f"{datetime.datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

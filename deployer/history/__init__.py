@@ -1,0 +1,6 @@
+"""Every run of a project in one SQLite file: kept whole or not at all, found by board, chip, model, date, tag."""
+
+from deployer.history.entry import Entry, Filter, Kept
+from deployer.history.store import History
+
+__all__ = ["Entry", "Filter", "History", "Kept"]

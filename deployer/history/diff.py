@@ -1,0 +1,129 @@
+"""Two runs side by side: each clip's median and answer, and what else was not the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deployer.records import RunRecord
+from deployer.statistics import ClipSummary, Summary, summarise
+
+_CIRCUMSTANCES = ("model", "tool_version", "labels")
+_ALWAYS_OTHER = ("temperature_c",)  # never the same twice, and no difference of what was run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipDifference:
+    """One clip in both runs; class ids are the most frequent answers."""
+
+    clip: str
+    a_median_ms: float
+    b_median_ms: float
+    a_class_id: int
+    b_class_id: int
+    target: int | None
+
+    @property
+    def change(self) -> float | None:
+        """Share by which b's median is above a's (0.05: 5 % slower); None where a's is zero."""
+        return self.b_median_ms / self.a_median_ms - 1 if self.a_median_ms else None
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the answer changed."""
+        return self.a_class_id != self.b_class_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """Something recorded that differs: `settings.runs`, `sha256.models/eat.img`, `board.kernel`."""
+
+    what: str
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Run b against run a."""
+
+    a: RunRecord
+    b: RunRecord
+    a_summary: Summary | None
+    b_summary: Summary | None
+    clips: tuple[ClipDifference, ...]
+    only_in_a: tuple[str, ...]
+    only_in_b: tuple[str, ...]
+    changed: tuple[Changed, ...]
+
+    @property
+    def flips(self) -> tuple[ClipDifference, ...]:
+        """The clips whose answer changed."""
+        return tuple(clip for clip in self.clips if clip.flipped)
+
+
+def diff(a: RunRecord, b: RunRecord) -> Difference:
+    """Medians are of the invoke time, in milliseconds. A run without samples has no clips."""
+    first, second = summarise(a), summarise(b)
+    of_a, of_b = _by_clip(first), _by_clip(second)
+    return Difference(
+        a=a,
+        b=b,
+        a_summary=first,
+        b_summary=second,
+        clips=tuple(_clip(of_a[name], of_b[name]) for name in of_a if name in of_b),
+        only_in_a=tuple(name for name in of_a if name not in of_b),
+        only_in_b=tuple(name for name in of_b if name not in of_a),
+        changed=tuple(_changed(a, b)),
+    )
+
+
+def as_data(found: Difference) -> dict[str, Any]:
+    """For `--json`."""
+    return {
+        "a": found.a.id,
+        "b": found.b.id,
+        "a_median_ms": found.a_summary.invoke.median_ms if found.a_summary else None,
+        "b_median_ms": found.b_summary.invoke.median_ms if found.b_summary else None,
+        "a_accuracy": found.a_summary.accuracy if found.a_summary else None,
+        "b_accuracy": found.b_summary.accuracy if found.b_summary else None,
+        "clips": [{**asdict(clip), "change": clip.change, "flipped": clip.flipped} for clip in found.clips],
+        "only_in_a": found.only_in_a,
+        "only_in_b": found.only_in_b,
+        "changed": [asdict(item) for item in found.changed],
+    }
+
+
+def _by_clip(summary: Summary | None) -> dict[str, ClipSummary]:
+    return {clip.clip: clip for clip in summary.clips} if summary is not None else {}
+
+
+def _clip(a: ClipSummary, b: ClipSummary) -> ClipDifference:
+    return ClipDifference(
+        clip=a.clip,
+        a_median_ms=a.invoke.median_ms,
+        b_median_ms=b.invoke.median_ms,
+        a_class_id=a.class_ids[0],
+        b_class_id=b.class_ids[0],
+        target=a.target if a.target is not None else b.target,
+    )
+
+
+def _changed(a: RunRecord, b: RunRecord) -> list[Changed]:
+    pairs = {name: (getattr(a, name), getattr(b, name)) for name in _CIRCUMSTANCES}
+    for name, ours, theirs in (
+        ("board", asdict(a.board), asdict(b.board)),
+        ("sha256", a.sha256, b.sha256),
+        ("settings", a.settings, b.settings),
+    ):
+        pairs |= {f"{name}.{key}": pair for key, pair in _paired(ours, theirs).items()}
+    return [
+        Changed(what=what, a=x, b=y)
+        for what, (x, y) in pairs.items()
+        if x != y and what.rpartition(".")[2] not in _ALWAYS_OTHER
+    ]
+
+
+def _paired(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {key: (a.get(key), b.get(key)) for key in dict.fromkeys((*a, *b))}
