@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from deployer import cli
-from deployer.history import History
 from deployer.board.config import BoardConfig
+from deployer.history import History
 from tests.boards.servers import Place, free_port
 from tests.fleet.rack import CLIPS, project, rack
 
