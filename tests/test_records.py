@@ -56,7 +56,7 @@ def test_a_saved_record_is_read_back_whole(record: RunRecord, tmp_path: Path) ->
 
 def test_a_record_of_the_first_version_is_read_as_one_of_today(record: RunRecord, tmp_path: Path) -> None:
     """What `deploy` wrote before warm-up and environment were known is whole, with those empty."""
-    path = record.save(tmp_path)
+    path = _saved(record, tmp_path)
     fields = json.loads(path.read_text())
     for name in ("command", "environment", "measured"):
         del fields[name]
