@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from board_runner.contract import Array
@@ -12,6 +14,7 @@ from board_runner.integer.requant import FLOAT_LIMIT, INT_LIMIT, MAX_MULTIPLIER,
 
 MAX_SOFTMAX = 1 << 20
 MAX_NORM = 1024
+MAX_DIVISOR_SHIFT = 45
 SYMMETRIC = {"int8": 127, "int16": 32767}
 
 
@@ -35,18 +38,47 @@ def integer(instruction: Instruction, name: str, low: int, high: int) -> tuple[i
 
 def rescale(instruction: Instruction) -> list[tuple[int, int]]:
     """Pairs of multiplier and shift."""
-    multipliers = integer(instruction, "multiplier", 0, MAX_MULTIPLIER)
+    least = -MAX_MULTIPLIER if opset.OPS[instruction.op].signed else 0
+    multipliers = integer(instruction, "multiplier", least, MAX_MULTIPLIER)
     shifts = integer(instruction, "shift", 1, MAX_SHIFT)
     return list(zip(multipliers, shifts, strict=True))
 
 
 def sum_constants(instruction: Instruction) -> tuple[int, int, int]:
     """M0, M1 and s of an addition, whose sums stay below 2^53."""
-    m, n = integer(instruction, "multiplier", 0, MAX_MULTIPLIER)
+    m, n = integer(instruction, "multiplier", -MAX_MULTIPLIER, MAX_MULTIPLIER)
     (s,) = integer(instruction, "shift", 1, MAX_SHIFT)
-    if 32768 * (m + n) + (1 << (s - 1)) >= FLOAT_LIMIT:
+    if 32768 * (abs(m) + abs(n)) + (1 << (s - 1)) >= FLOAT_LIMIT:
         raise ModelError("an addition whose sums pass 2^53")
     return m, n, s
+
+
+def limits(instruction: Instruction) -> tuple[int, int, int, int, int]:
+    """M, s, offset, low and high of a `clip`."""
+    ((m, s),) = rescale(instruction)
+    (offset,) = integer(instruction, "offset", -INT_LIMIT, INT_LIMIT)
+    (low,), (high,) = (integer(instruction, name, -32768, 32767) for name in ("low", "high"))
+    if (m << 15) + abs(offset) >= INT_LIMIT or low > high:
+        raise ModelError("limits of a clip out of bounds")
+    return m, s, offset, low, high
+
+
+def total(instruction: Instruction, shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
+    """M, s and the axes of a `sum` over an input of `shape`, whose requantisation stays below 2^62."""
+    ((m, s),) = rescale(instruction)
+    axes = tuple(axis for axis, flag in enumerate(instruction.ints["flags"]) if flag)
+    count = math.prod(shape[axis] for axis in axes)
+    if count < 1 or (count * m << 15) + (1 << (s - 1)) >= INT_LIMIT:
+        raise ModelError("a sum of no elements, or one that passes 2^62")
+    return m, s, axes
+
+
+def quotient(instruction: Instruction) -> tuple[int, int]:
+    """M and s of a `divide`, whose divisor takes s + 1 bits more."""
+    ((m, s),) = rescale(instruction)
+    if s > MAX_DIVISOR_SHIFT:
+        raise ModelError(f"a division with a shift above {MAX_DIVISOR_SHIFT}")
+    return m, s
 
 
 def channels(instruction: Instruction, *, axis: int) -> tuple[Array, int]:

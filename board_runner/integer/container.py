@@ -11,10 +11,9 @@ import numpy as np
 
 from board_runner.contract import InputContract
 from board_runner.errors import ModelError
-from board_runner.integer import records
+from board_runner.integer import opset, records
 
 MAGIC = b"SGSDIMG\x00"
-VERSION = 2
 ALIGNMENT = 64
 TAGS = ("INFO", "NAME", "VALU", "TENS", "CODE", "LIST", "PORT", "DATA")
 
@@ -28,7 +27,7 @@ def is_image(path: Path) -> bool:
         return False
 
 
-def seal(sections: Mapping[str, bytes], *, arena_bytes: int) -> bytes:
+def seal(sections: Mapping[str, bytes], *, arena_bytes: int, version: int = opset.OLDEST) -> bytes:
     """A file of these sections, in their fixed order, under its checksums."""
     table = np.zeros(len(TAGS), records.SECTION)
     at = records.HEADER.itemsize + table.nbytes
@@ -40,7 +39,7 @@ def seal(sections: Mapping[str, bytes], *, arena_bytes: int) -> bytes:
         entry["offset"], entry["length"] = at + len(body), len(part)
         body.extend(part)
     header = np.zeros((), records.HEADER)
-    header["magic"], header["version"], header["sections"] = MAGIC, VERSION, len(TAGS)
+    header["magic"], header["version"], header["sections"] = MAGIC, version, len(TAGS)
     header["length"], header["arena_bytes"] = at + len(body), arena_bytes
     rest = table.tobytes() + bytes(body)
     digest = hashlib.sha256(header.tobytes() + rest).digest()
@@ -48,19 +47,24 @@ def seal(sections: Mapping[str, bytes], *, arena_bytes: int) -> bytes:
     return header.tobytes() + rest
 
 
-def split(blob: bytes) -> tuple[int, dict[str, bytes]]:
-    """Arena size and sections by tag, once header and checksums hold. Raises ModelError."""
+def version(blob: bytes) -> int:
+    """The version that the header tells. Raises ModelError for what is no image of ours, or is cut short."""
     if blob[: len(MAGIC)] != MAGIC:
         raise ModelError("not an image of this runner", hint="a vendor's .img runs on the IPU only")
-    size = records.HEADER.itemsize
-    if len(blob) < size + len(TAGS) * records.SECTION.itemsize:
+    if len(blob) < records.HEADER.itemsize + len(TAGS) * records.SECTION.itemsize:
         raise ModelError("damaged image: cut short")
-    header = np.frombuffer(blob, records.HEADER, 1)[0]
-    if header["version"] != VERSION:
+    return int(np.frombuffer(blob, records.HEADER, 1)[0]["version"])
+
+
+def split(blob: bytes) -> tuple[int, dict[str, bytes]]:
+    """Arena size and sections by tag, once header and checksums hold. Raises ModelError."""
+    if not opset.OLDEST <= version(blob) <= opset.NEWEST:
         raise ModelError(
-            f"an image of version {header['version']}; this runner reads {VERSION}",
+            f"an image of version {version(blob)}; this runner reads {opset.OLDEST} and {opset.NEWEST}",
             hint="convert the model again, or bring the runner to the converter's version",
         )
+    size = records.HEADER.itemsize
+    header = np.frombuffer(blob, records.HEADER, 1)[0]
     if header["sections"] != len(TAGS) or header["length"] != len(blob):
         raise ModelError(f"damaged image: {len(blob)} bytes, {header['length']} expected")
     digest = hashlib.sha256(blob[: size - 32] + bytes(32))

@@ -1,4 +1,4 @@
-"""Convolutions of uint8 with int8 and of int16 with int16, exact through BLAS.
+"""Convolutions of uint8 with int8 and of int16 with int16, exact through BLAS; in one dimension planes of height 1.
 
 uint8 levels enter as x - 128 and int8 weights stay: with 128 * sum|w| below 2^24 every partial sum is an
 integer that float32 holds, in any order of addition; else float64 does, as for int16 (bound 2^53).
@@ -6,7 +6,8 @@ integer that float32 holds, in any order of addition; else float64 does, as for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,56 +19,127 @@ from board_runner.integer.requant import Finish
 TILE_ELEMENTS = 1 << 18
 """Elements of the unfolded input of one tile: it and its product stay in the second-level cache."""
 
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A window that slides over planes (C, H, W): each pair is (along the height, along the width)."""
+
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    begins: Pair
+    ends: Pair
+
+    @classmethod
+    def of(cls, instruction: Instruction, kernel: tuple[int, ...]) -> Window:
+        """In one dimension the height is 1."""
+        one = {"kernel": kernel, **{name: instruction.ints[name] for name in ("stride", "dilation")}}
+        none = {name: instruction.ints[name] for name in ("begins", "ends")}
+        pairs = {name: (1, *v) if len(v) == 1 else (v[0], v[1]) for name, v in one.items()}
+        return cls(**pairs, **{name: (0, *v) if len(v) == 1 else (v[0], v[1]) for name, v in none.items()})
+
+    def padded(self, x: Array, fill: int) -> Array:
+        """Planes with their pads; `x` itself where there are none."""
+        if not any(self.begins + self.ends):
+            return x
+        (top, left), (bottom, right) = self.begins, self.ends
+        out = np.full((len(x), x.shape[1] + top + bottom, x.shape[2] + left + right), fill, x.dtype)
+        out[:, top : top + x.shape[1], left : left + x.shape[2]] = x
+        return out
+
+    def part(self, x: Array, rows: slice, columns: slice) -> Array:
+        """What the output's `rows` and `columns` read of padded planes."""
+        spans = []
+        for axis, places in enumerate((rows, columns)):
+            first, last = places.start * self.stride[axis], (places.stop - 1) * self.stride[axis]
+            spans.append(slice(first, last + self.dilation[axis] * (self.kernel[axis] - 1) + 1))
+        return x[:, spans[0], spans[1]]
+
+    def shifted(self, part: Array, rows: int, columns: int) -> Iterator[Array]:
+        """The input of every tap for `rows` by `columns` outputs, row by row of the kernel: views."""
+        (kh, kw), (sh, sw), (dh, dw) = self.kernel, self.stride, self.dilation
+        for i in range(kh):
+            lines = part[:, i * dh : i * dh + (rows - 1) * sh + 1 : sh]
+            for j in range(kw):
+                yield lines[:, :, j * dw : j * dw + (columns - 1) * sw + 1 : sw]
+
+
+def planes(x: Array) -> Array:
+    """(1, C, L) as (C, 1, L), (1, C, H, W) as (C, H, W)."""
+    return x.reshape(x.shape[1], -1 if x.ndim == 4 else 1, x.shape[-1])
+
+
+def tiles(rows: int, columns: int, each: int) -> Iterator[tuple[slice, slice]]:
+    """Parts of an output plane, `each` elements of unfolded input a place: whole rows, or pieces of one."""
+    count = max(1, TILE_ELEMENTS // max(1, each))
+    height, width = max(1, count // max(1, columns)), min(count, columns)
+    for top in range(0, rows, height):
+        for left in range(0, columns, max(1, width)):
+            yield slice(top, min(top + height, rows)), slice(left, min(left + width, columns))
+
 
 def conv(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """(1, C, L) -> (1, M, L') int16. The stored offset holds bias and zero point already."""
+    """(1, C, L) -> (1, M, L') int16, or planes. The stored offset holds bias and zero point already."""
     weight, largest = constants.channels(instruction, axis=0)
     narrow = instruction.op == "conv8"
     centre = 128 if narrow else 0
     reach = largest * (128 if narrow else 32768)
     kind = np.float32 if reach < 1 << 24 else np.float64
     multiplier, shift, offset = (
-        instruction.tensors[name].astype(np.int64).reshape(-1, 1)
+        instruction.tensors[name].astype(np.int64).reshape(-1, 1, 1)
         for name in ("multiplier", "shift", "offset")
     )
-    moved = offset + multiplier * (centre * weight.astype(np.int64).sum(axis=(1, 2))).reshape(-1, 1)
-    finish = requant.finisher(multiplier, shift, moved, reach=reach)
-    kernel = weight.astype(kind)
-    pads, zero = instruction.ints["pads"], inputs[0].zero
+    sums = weight.reshape(len(weight), -1).astype(np.int64).sum(axis=1)
+    finish = requant.finisher(
+        multiplier, shift, offset + multiplier * (centre * sums[:, None, None]), reach=reach
+    )
+    window = Window.of(instruction, weight.shape[2:])
+    kernel = weight.reshape(*weight.shape[:2], *window.kernel).astype(kind)
+    group, zero = instruction.ints["group"][0], inputs[0].zero
 
     def run(xs: Sequence[Array], out: Array) -> Array:
-        x = xs[0][0]
-        if any(pads):
-            x = np.pad(x, ((0, 0), pads), constant_values=zero)
-        _run(x, kernel, instruction, centre=centre, finish=finish, out=out[0])
+        x = window.padded(planes(xs[0]), zero)
+        _run(x, kernel, group, window, centre=centre, finish=finish, out=planes(out))
         return out
 
     return run
 
 
 def _run(
-    x: Array, kernel: Array, instruction: Instruction, *, centre: int, finish: Finish, out: Array
+    x: Array, kernel: Array, group: int, window: Window, *, centre: int, finish: Finish, out: Array
 ) -> None:
-    (stride,), (dilation,), (group,) = (instruction.ints[k] for k in ("stride", "dilation", "group"))
-    rows, depth, taps = kernel.shape
-    length = out.shape[1]
-    depthwise = depth == 1 and rows == group
-    step = max(1, TILE_ELEMENTS // max(1, group * depth * taps))
-    for start in range(0, length, step):
-        count = min(step, length - start)
-        first = start * stride
-        part = x[:, first : first + (count - 1) * stride + dilation * (taps - 1) + 1].astype(kernel.dtype)
+    count, depth = kernel.shape[:2]
+    taps = kernel.reshape(count, depth, -1)
+    for rows, columns in tiles(out.shape[1], out.shape[2], group * depth * taps.shape[2]):
+        part = window.part(x, rows, columns).astype(kernel.dtype)
         if centre:
             part -= kernel.dtype.type(centre)
-        ends = [k * dilation + (count - 1) * stride + 1 for k in range(taps)]
-        shifted = [part[:, k * dilation : ends[k] : stride] for k in range(taps)]
-        if depthwise:
-            acc = shifted[0] * kernel[:, :, 0]
-            for k in range(1, taps):
-                acc += shifted[k] * kernel[:, :, k]
-        elif taps == 1 and group == 1:
-            acc = kernel[:, :, 0] @ shifted[0]
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        shifted = window.shifted(part, *size)
+        if depth == 1 and count == group:
+            acc = next(shifted) * taps[:, 0, 0, None, None]
+            for tap, source in enumerate(shifted, start=1):
+                acc += source * taps[:, 0, tap, None, None]
+        elif taps.shape[2] == 1 and group == 1:
+            acc = taps[:, :, 0] @ next(shifted).reshape(depth, -1)
         else:
-            columns = np.stack(shifted, axis=1).reshape(group, depth * taps, count)
-            acc = (kernel.reshape(group, rows // group, -1) @ columns).reshape(rows, count)
-        finish(acc, out[:, start : start + count])
+            unfolded = np.stack(list(shifted), axis=1).reshape(group, depth * taps.shape[2], -1)
+            acc = taps.reshape(group, count // group, -1) @ unfolded
+        finish(acc.reshape(count, *size), out[:, rows, columns])
+
+
+def maxpool(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
+    """The largest of each window; what lies outside counts as -32768."""
+    window = Window.of(instruction, instruction.ints["kernel"])
+
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        x, result = window.padded(planes(xs[0]), -32768), planes(out)
+        shifted = window.shifted(x, *result.shape[1:])
+        result[...] = next(shifted)
+        for source in shifted:
+            np.maximum(result, source, out=result)
+        return out
+
+    return run

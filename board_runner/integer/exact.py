@@ -61,19 +61,35 @@ def _narrow(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], out
 
 
 def _conv(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    """Sums over the taps, each with all that its group reads; any number of axes."""
     weight, _ = constants.channels(step, axis=0)
-    (stride,), (dilation,), (group,) = (step.ints[k] for k in ("stride", "dilation", "group"))
-    rows, depth, taps = weight.shape
-    begin, end = step.ints["pads"]
-    x = np.full((xs[0].shape[1], xs[0].shape[2] + begin + end), inputs[0].zero, np.int64)
-    x[:, begin : x.shape[1] - end] = xs[0][0]
-    w = weight.astype(np.int64).reshape(group, rows // group, depth, taps)
-    acc = np.zeros((group, rows // group, output.shape[2]), np.int64)
-    for tap in range(taps):
-        first = tap * dilation
-        columns = x[:, first : first + (output.shape[2] - 1) * stride + 1 : stride]
-        acc += w[:, :, :, tap] @ columns.reshape(group, depth, -1)
+    group, (rows, depth, *kernel) = step.ints["group"][0], weight.shape
+    x = _padded(step, xs[0], inputs[0].zero)
+    w = weight.astype(np.int64).reshape(group, rows // group, depth, *kernel)
+    acc = np.zeros((group, rows // group, math.prod(output.shape[2:])), np.int64)
+    for tap in np.ndindex(*kernel):
+        columns = _at_tap(step, x, tap, output.shape[2:])
+        acc += w[(..., *tap)] @ columns.reshape(group, depth, -1)
     return _channels(acc.reshape(rows, -1), step, axis=0)
+
+
+def _padded(step: Instruction, x: Array, fill: int) -> Array:
+    """(C, ...) with the pads of a window."""
+    widths = [(0, 0), *zip(step.ints["begins"], step.ints["ends"], strict=True)]
+    return np.pad(x[0], widths, constant_values=fill)
+
+
+def _at_tap(step: Instruction, x: Array, tap: Sequence[int], sizes: Sequence[int]) -> Array:
+    """What one tap of a sliding window reads of padded `x`: index i * stride + k * dilation on every axis."""
+    stride, dilation = step.ints["stride"], step.ints["dilation"]
+    axes = [k * d + np.arange(n) * s for k, d, n, s in zip(tap, dilation, sizes, stride, strict=True)]
+    return x[np.ix_(np.arange(len(x)), *axes)]
+
+
+def _maxpool(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    x = _padded(step, xs[0], -32768)
+    taps = np.ndindex(*step.ints["kernel"])
+    return np.asarray(np.max([_at_tap(step, x, tap, output.shape[2:]) for tap in taps], axis=0))
 
 
 def _linear(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
@@ -99,6 +115,40 @@ def _leaky(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], outp
 def _add(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
     m, n, s = constants.sum_constants(step)
     return _sat16((xs[0] * m + xs[1] * n + (1 << (s - 1))) >> s)
+
+
+def _mul(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    ((m, s),) = constants.rescale(step)
+    return _sat16(_rescaled(xs[0] * xs[1], m, s))
+
+
+def _clip(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    m, s, offset, low, high = constants.limits(step)
+    return np.asarray(np.minimum(np.maximum((xs[0] * m + offset) >> s, low), high))
+
+
+def _sum(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    m, s, axes = constants.total(step, inputs[0].shape)
+    return _sat16(_rescaled(xs[0].sum(axis=axes), m, s))
+
+
+def _max(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    return np.asarray(np.where(xs[0] > xs[1], xs[0], xs[1]))
+
+
+def _sqrt(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    """Python's own integers."""
+    ((m, s),) = constants.rescale(step)
+    roots = [(math.isqrt((max(x, 0) * m) >> s) + 1) >> 1 for x in xs[0].ravel().tolist()]
+    return _sat16(np.array(roots, np.int64))
+
+
+def _divide(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    """Python's own integers."""
+    m, s = constants.quotient(step)
+    pairs = zip(*(part.ravel().tolist() for part in np.broadcast_arrays(*xs)), strict=True)
+    signed = [(-a * m if b < 0 else a * m, abs(b) or 1) for a, b in pairs]
+    return _sat16(np.array([(2 * n + (d << s)) // (d << (s + 1)) for n, d in signed], np.int64))
 
 
 def _curve(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
@@ -168,6 +218,12 @@ def _concat(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], out
     return np.concatenate(xs, axis=step.ints["axis"][0])
 
 
+def _slice(step: Instruction, xs: Sequence[Array], inputs: Sequence[Value], output: Value) -> Array:
+    ints = (step.ints[name] for name in ("begins", "ends", "steps"))
+    places = np.ix_(*(np.arange(*three) for three in zip(*ints, strict=True)))
+    return np.asarray(xs[0][places])
+
+
 RULES: dict[str, Rule] = {
     "quantize": _quantize,
     "narrow": _narrow,
@@ -187,4 +243,12 @@ RULES: dict[str, Rule] = {
     "transpose": _transpose,
     "take": _take,
     "concat": _concat,
+    "mul": _mul,
+    "clip": _clip,
+    "sum": _sum,
+    "max": _max,
+    "slice": _slice,
+    "sqrt": _sqrt,
+    "divide": _divide,
+    "maxpool": _maxpool,
 }

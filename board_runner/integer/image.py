@@ -11,7 +11,7 @@ from pathlib import Path
 
 from board_runner.contract import InputContract
 from board_runner.errors import ModelError
-from board_runner.integer import container, decode, encode, memory, shapes
+from board_runner.integer import container, decode, encode, memory, opset, shapes
 from board_runner.integer.memory import Plan
 from board_runner.integer.program import Program
 
@@ -32,7 +32,8 @@ def pack(chip: str, contract: InputContract, program: Program) -> bytes:
     """The bytes of the file, with a memory plan made here; the same program gives the same bytes."""
     plan = memory.plan(program)
     info = container.info_lines(chip, contract)
-    return container.seal({"INFO": info, **encode.sections(program, plan)}, arena_bytes=plan.arena_bytes)
+    sections = {"INFO": info, **encode.sections(program, plan)}
+    return container.seal(sections, arena_bytes=plan.arena_bytes, version=opset.version(program))
 
 
 def read(path: Path) -> Image:
@@ -53,6 +54,8 @@ def unpack(blob: bytes) -> Image:
     info = container.read_info(sections["INFO"])
     program, plan = decode.program(sections, arena_bytes=arena_bytes)
     shapes.check(program)
+    if opset.version(program) > container.version(blob):
+        raise ModelError(f"an image of version {container.version(blob)} that uses what this version lacks")
     memory.check(program, plan)
     try:
         contract = InputContract.from_json(info["contract"])

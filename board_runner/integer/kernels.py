@@ -8,7 +8,7 @@ import numpy as np
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.integer import constants, convolution, dense, requant
+from board_runner.integer import constants, convolution, dense, moves, pairs, requant
 from board_runner.integer.program import Instruction, Kernel, Value
 
 LEVELS = np.arange(-32768, 32768, dtype=np.int64)
@@ -72,20 +72,16 @@ def curve(instruction: Instruction, inputs: Sequence[Value], output: Value) -> K
     return by_table(requant.to_int16((sums + (1 << (CURVE_SHIFT - 1))) >> CURVE_SHIFT))
 
 
-def add(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """a * M0 + b * M1, one shift."""
-    m, n, s = constants.sum_constants(instruction)
-    half, unit = 0.5 * 2.0**s, 2.0**-s
+def clip(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
+    """A straight line between two limits."""
+    m, s, offset, low, high = constants.limits(instruction)
+    return by_table(np.clip((LEVELS * m + offset) >> s, low, high).astype(np.int16))
 
-    def run(xs: Sequence[Array], out: Array) -> Array:
-        total = np.multiply(xs[0], float(m), dtype=np.float64)
-        total = total + np.multiply(xs[1], float(n), dtype=np.float64)
-        total += half
-        total *= unit
-        requant.saturate(np.floor(total, out=total), out)
-        return out
 
-    return run
+def sqrt(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
+    """The square root; that of a negative number is 0."""
+    ((m, s),) = constants.rescale(instruction)
+    return by_table(requant.to_int16(pairs.root(LEVELS, m, s)))
 
 
 def constant(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
@@ -94,75 +90,27 @@ def constant(instruction: Instruction, inputs: Sequence[Value], output: Value) -
     return lambda xs, out: data
 
 
-def pad(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """Mode 1 reflects without repeating the border, mode 0 fills with 0."""
-    widths = list(zip(instruction.ints["begins"], instruction.ints["ends"], strict=True))
-    inner = tuple(slice(begin, size - end) for (begin, end), size in zip(widths, output.shape, strict=True))
-    (axis, (begin, end)), *more = [(i, w) for i, w in enumerate(widths) if any(w)] or [(0, (0, 0))]
-    last = len(output.shape) - 1
-
-    def run(xs: Sequence[Array], out: Array) -> Array:
-        if more or axis != last:
-            mode: str = "constant" if instruction.ints["mode"] == (0,) else "reflect"
-            out[...] = np.pad(xs[0], widths, mode=mode)  # type: ignore[call-overload]  # one of two names
-            return out
-        out[inner] = xs[0]  # one axis, the last: no copy of the whole
-        size = output.shape[-1]
-        if instruction.ints["mode"] == (0,):
-            out[..., :begin], out[..., size - end :] = 0, 0
-        else:
-            out[..., :begin] = out[..., 2 * begin : begin : -1]
-            out[..., size - end :] = out[..., size - end - 2 : size - 2 * end - 2 : -1]
-        return out
-
-    return run
-
-
-def reshape(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """Elements in the same order, row by row, where they are."""
-    return lambda xs, out: xs[0].reshape(output.shape)
-
-
-def transpose(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """Axes in the order `perm`."""
-
-    def run(xs: Sequence[Array], out: Array) -> Array:
-        out[...] = xs[0].transpose(instruction.ints["perm"])
-        return out
-
-    return run
-
-
-def take(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """One slice."""
-    (axis,), (index,) = instruction.ints["axis"], instruction.ints["index"]
-
-    def run(xs: Sequence[Array], out: Array) -> Array:
-        out[...] = np.take(xs[0], index, axis=axis)
-        return out
-
-    return run
-
-
-def concat(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
-    """One after the other."""
-    (axis,) = instruction.ints["axis"]
-    return lambda xs, out: np.concatenate(xs, axis=axis, out=out)
-
-
 KERNELS: dict[str, Callable[[Instruction, Sequence[Value], Value], Kernel]] = {
     "quantize": quantize,
     "narrow": narrow,
     "scale": scale,
     "leaky": leaky,
     "curve": curve,
-    "add": add,
+    "clip": clip,
+    "sqrt": sqrt,
     "constant": constant,
-    "pad": pad,
-    "reshape": reshape,
-    "transpose": transpose,
-    "take": take,
-    "concat": concat,
+    "add": pairs.add,
+    "mul": pairs.mul,
+    "max": pairs.larger,
+    "divide": pairs.divide,
+    "sum": pairs.total,
+    "pad": moves.pad,
+    "reshape": moves.reshape,
+    "transpose": moves.transpose,
+    "take": moves.take,
+    "concat": moves.concat,
+    "slice": moves.cut,
+    "maxpool": convolution.maxpool,
     "conv8": convolution.conv,
     "conv16": convolution.conv,
     "linear": dense.linear,

@@ -26,14 +26,14 @@ Finish = Callable[[Array, Array], None]
 """Accumulators, and where the int16 levels go."""
 
 
-def fit(ratio: float, bound: int, limit: int = INT_LIMIT) -> tuple[int, int]:
-    """M and s with M / 2^s next to `ratio`, M as large as `bound * M + 2^(s-1) < limit` allows.
+def fit(ratio: float, bound: int, limit: int = INT_LIMIT, *, most: int = MAX_SHIFT) -> tuple[int, int]:
+    """M and s with M / 2^s next to `ratio`, M as large as `bound * M + 2^(s-1) < limit` allows, s at `most`.
 
     Raises ModelError where no shift does, so for scales that are too far apart.
     """
     if not (math.isfinite(ratio) and ratio >= 0):
         raise ModelError(f"a scale ratio of {ratio}")
-    for shift in range(MAX_SHIFT, 0, -1):
+    for shift in range(most, 0, -1):
         multiplier = round(ratio * 2**shift)
         if multiplier <= MAX_MULTIPLIER and max(bound, 1) * multiplier + (1 << (shift - 1)) < limit:
             return multiplier, shift

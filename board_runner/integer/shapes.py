@@ -12,21 +12,57 @@ from board_runner.integer.records import MAX_RANK
 
 Shape = tuple[int, ...]
 MAX_ELEMENTS = 1 << 28
+MAX_WINDOW = 4096
 PADDING_FLOOR = 1 << 16
 """A convolution may pad to four times its input, or by this many elements: its copy stays within bounds."""
 
 
+def windows(x: Shape, kernel: Shape, ints: Mapping[str, Shape]) -> Shape:
+    """How many windows of `kernel` fit on each axis of (1, C, L) or (1, C, H, W) with its pads."""
+    names = ("stride", "dilation", "begins", "ends")
+    need(
+        len(kernel) in (1, 2) and len(x) == 2 + len(kernel) and x[0] == 1, "one clip in one or two dimensions"
+    )
+    need(all(len(ints[name]) == len(kernel) for name in names), "integers for every axis of the window")
+    stride, dilation, begins, ends = (ints[name] for name in names)
+    need(min(*stride, *dilation, *kernel) > 0 and min(*begins, *ends) >= 0, "positive strides")
+    padded = [size + begin + end for size, begin, end in zip(x[2:], begins, ends, strict=True)]
+    need(
+        x[1] * math.prod(padded) - math.prod(x) <= 3 * math.prod(x) + PADDING_FLOOR, "padding of a sane size"
+    )
+    rooms = [size - d * (k - 1) - 1 for size, d, k in zip(padded, dilation, kernel, strict=True)]
+    need(min(rooms) >= 0, "a window no longer than the input")
+    return tuple(room // step + 1 for room, step in zip(rooms, stride, strict=True))
+
+
 def conv(x: Shape, weight: Shape, ints: Mapping[str, Shape]) -> Shape:
-    """(1, C, L) with (M, C / group, K) -> (1, M, L')."""
-    (stride,), (dilation,), (group,) = ints["stride"], ints["dilation"], ints["group"]
-    begin, end = ints["pads"]
-    need(len(x) == 3 and x[0] == 1 and len(weight) == 3, "a convolution of one clip in one dimension")
-    need(min(stride, dilation, group) > 0 and min(begin, end) >= 0, "positive strides")
-    need(x[1] == weight[1] * group and weight[0] % group == 0, "matching channels")
-    reach = x[2] + begin + end - dilation * (weight[2] - 1) - 1
-    need(reach >= 0, "a window no longer than the input")
-    need(x[1] * (begin + end) <= 3 * math.prod(x) + PADDING_FLOOR, "padding of a sane size")
-    return (1, weight[0], reach // stride + 1)
+    """(1, C, L) with (M, C / group, K) -> (1, M, L'); planes the same with an axis more."""
+    (group,) = ints["group"]
+    out = windows(x, weight[2:], ints)
+    need(group > 0 and x[1] == weight[1] * group and weight[0] % group == 0, "matching channels")
+    return (1, weight[0], *out)
+
+
+def maxpool(x: Shape, ints: Mapping[str, Shape]) -> Shape:
+    """Every channel on its own."""
+    need(math.prod(ints["kernel"]) <= MAX_WINDOW, f"a window of at most {MAX_WINDOW} elements")
+    return (*x[:2], *windows(x, ints["kernel"], ints))
+
+
+def total(x: Shape, ints: Mapping[str, Shape]) -> Shape:
+    """1 for every axis that is added up."""
+    flags = ints["flags"]
+    need(len(flags) == len(x) and set(flags) <= {0, 1}, "a flag for every axis")
+    return tuple(1 if flag else size for flag, size in zip(flags, x, strict=True))
+
+
+def cut(x: Shape, ints: Mapping[str, Shape]) -> Shape:
+    """From begin on, every so many elements, below end."""
+    begins, ends, steps = ints["begins"], ints["ends"], ints["steps"]
+    need(len(begins) == len(ends) == len(steps) == len(x), "begins, ends and steps for every axis")
+    for size, begin, end, step in zip(x, begins, ends, steps, strict=True):
+        need(0 <= begin <= end <= size and step > 0, "a slice inside the axis")
+    return tuple(-(-(e - b) // s) for b, e, s in zip(begins, ends, steps, strict=True))
 
 
 def pad(x: Shape, ints: Mapping[str, Shape]) -> Shape:
@@ -99,7 +135,10 @@ _RULES: Mapping[str, Callable[[Instruction, Sequence[Shape]], Shape]] = {
     "conv16": lambda i, xs: conv(xs[0], i.tensors["weight"].shape, i.ints),
     "linear": lambda i, xs: linear(xs[0], i.tensors["weight"].shape),
     "matmul": lambda i, xs: matmul(xs[0], xs[1]),
-    "add": lambda i, xs: broadcast(xs[0], xs[1]),
+    **dict.fromkeys(("add", "mul", "max", "divide"), lambda i, xs: broadcast(xs[0], xs[1])),
+    "sum": lambda i, xs: total(xs[0], i.ints),
+    "slice": lambda i, xs: cut(xs[0], i.ints),
+    "maxpool": lambda i, xs: maxpool(xs[0], i.ints),
     "constant": lambda i, xs: i.tensors["data"].shape,
     "pad": lambda i, xs: pad(xs[0], i.ints),
     "reshape": lambda i, xs: reshape(xs[0], i.ints),

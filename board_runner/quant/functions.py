@@ -47,6 +47,18 @@ def erf(x: Array) -> Array:
     return np.asarray(np.copysign(np.where(size >= 6.0, 1.0, value), x))
 
 
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x) of float64, by e to a negative number on either side."""
+    power = exp(-np.abs(x))
+    return np.asarray(np.where(x < 0, power, 1.0) / (1.0 + power))
+
+
+def tanh(x: Array) -> Array:
+    """(1 - e^-2|x|) / (1 + e^-2|x|) of float64, with the sign of x."""
+    power = exp(-2.0 * np.abs(x))
+    return np.asarray(np.copysign((1.0 - power) / (1.0 + power), x))
+
+
 def gelu(x: Array) -> Array:
     """x (1 + erf(x / sqrt 2)) / 2 of float64."""
     return np.asarray(0.5 * x * (1.0 + erf(x / math.sqrt(2.0))))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from board_runner.errors import ModelError
 from board_runner.graph import Graph, Node
 from board_runner.integer.program import Program, Value
-from board_runner.quant.lower_ops import LOWER, Sites, elementwise
+from board_runner.quant.lower_ops import LOWER
 from board_runner.quant.lowering import Lowering
+from board_runner.quant.sites import Sites, elementwise
 
 
 def lower(graph: Graph) -> Program:

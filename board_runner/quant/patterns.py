@@ -10,34 +10,21 @@ import numpy as np
 from board_runner.contract import Array
 from board_runner.errors import ModelError
 from board_runner.graph import Graph, Node
+from board_runner.quant import modern
+from board_runner.quant.lower_ops import LOWER
 
 OPSET = 21
-SUPPORTED = frozenset(
-    (
-        *(
-            "Conv",
-            "Gemm",
-            "MatMul",
-            "Add",
-            "Mul",
-            "LeakyRelu",
-            "Relu",
-            "Gelu",
-            "Softmax",
-            "LayerNormalization",
-        ),
-        *("Pad", "Reshape", "Transpose", "Gather", "Concat", "Squeeze", "Unsqueeze", "Flatten", "Identity"),
-    )
-)
 
 
 def rewrite(graph: Graph) -> Graph:
     """Names of tensors stay. Raises ModelError for an operator that has no integer form yet."""
+    _check_inputs(graph)
     constants = dict(graph.initializers)
     constants.update(
         {n.outputs[0]: np.asarray(n.attributes["value"]) for n in graph.nodes if _is_constant(n)}
     )
-    nodes = [node for node in graph.nodes if not _is_constant(node)]
+    kept_nodes = [node for node in graph.nodes if not _is_constant(node)]
+    nodes = [new for node in kept_nodes for new in modern.nodes(node, constants)]
     producers = {name: node for node in nodes for name in node.outputs}
     replaced: dict[str, Node] = {}
     for node in nodes:
@@ -46,11 +33,21 @@ def rewrite(graph: Graph) -> Graph:
             replaced[node.outputs[0]] = fused
     live = _live([replaced.get(n.outputs[0], n) for n in nodes], [spec.name for spec in graph.outputs])
     for node in live:
-        if node.op_type not in SUPPORTED or node.domain:
+        if node.op_type not in LOWER or node.domain:
             raise ModelError(f"{node.name}: operator {node.op_type} has no integer form")
     used = {name for node in live for name in node.inputs}
     kept = {name: value for name, value in constants.items() if name in used}
     return replace(graph, nodes=tuple(live), initializers=kept, opset=OPSET)
+
+
+def _check_inputs(graph: Graph) -> None:
+    for spec in graph.inputs:
+        if spec.dtype != "float32" or min(spec.shape, default=1) < 1:
+            raise ModelError(
+                f"input {spec.name!r} is {spec.dtype}{list(spec.shape)}: the integer program has inputs of float32 "
+                "and of fixed sizes only",
+                hint="export the model at the sizes that it will run at",
+            )
 
 
 def _is_constant(node: Node) -> bool:
@@ -83,6 +80,11 @@ def _scalar(name: str, constants: dict[str, Array]) -> float | None:
     return float(value.ravel()[0]) if value is not None and value.size == 1 else None
 
 
+def _axes(node: Node, constants: dict[str, Array]) -> list[int]:
+    axes = constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+    return [] if axes is None else [int(axis) for axis in axes.ravel()]
+
+
 def _layer_norm(node: Node, producers: dict[str, Node], constants: dict[str, Array]) -> Node | None:
     chain = _walk(node.outputs[0], "Add Mul Div Sub", producers)
     if chain is None or node.inputs[1] not in constants:
@@ -95,7 +97,7 @@ def _layer_norm(node: Node, producers: dict[str, Node], constants: dict[str, Arr
     epsilon, power = _scalar(below[1].inputs[1], constants), _scalar(below[3].inputs[1], constants)
     if mean is None or mean.op_type != "ReduceMean" or mean.inputs[0] != centred.inputs[0]:
         return None
-    last = all(list(m.attributes.get("axes", ())) == [-1] for m in (mean, below[2]))
+    last = all(_axes(m, constants) == [-1] for m in (mean, below[2]))
     if epsilon is None or power != 2 or not last:
         return None
     return replace(

@@ -17,6 +17,8 @@ from board_runner.quant.ranges import MOVES
 from board_runner.quant.scheme import Scheme
 
 SOFTMAX_SCALE = 2.0**-15
+PARAMETERS = frozenset(["LayerNormalization", "BatchNormalization", "Clip", "ReduceMean", "ReduceSum"])
+"""Operators whose constants stay as they are: they become those of an instruction."""
 
 
 @dataclass(kw_only=True)
@@ -102,16 +104,21 @@ def _inputs(writer: _Writer, node: Node) -> tuple[str, ...]:
         return (writer.names.get(data, data), weight, *(_plain(writer, name) for name in rest[1:]))
     if node.op_type == "MatMul" and rest[0] in constants:
         return (writer.names.get(data, data), writer.constant(rest[0], axis=constants[rest[0]].ndim - 1))
-    keeps = node.op_type in MOVES or node.op_type == "LayerNormalization"
+    keeps = node.op_type in MOVES or node.op_type in PARAMETERS
     given = []
-    for name in node.inputs:
+    for index, name in enumerate(node.inputs):
         if name not in constants:
             given.append(writer.names.get(name, name))
-        elif keeps or (node.op_type == "Mul" and constants[name].size == 1):
+        elif keeps or _is_factor(node, index, constants[name]):
             given.append(_plain(writer, name))
         else:
             given.append(writer.constant(name))
     return tuple(given)
+
+
+def _is_factor(node: Node, index: int, value: Array) -> bool:
+    """Whether a constant is one number that a tensor is multiplied or divided by."""
+    return value.size == 1 and (node.op_type == "Mul" or (node.op_type == "Div" and index == 1))
 
 
 def _plain(writer: _Writer, name: str) -> str:

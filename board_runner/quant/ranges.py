@@ -16,7 +16,12 @@ Range: TypeAlias = tuple[float, float]
 Ranges: TypeAlias = dict[str, Range]
 Progress: TypeAlias = Callable[[int], None]
 
-MOVES = frozenset(["Gather", "Identity", "Pad", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"])
+MOVES = frozenset(
+    (
+        *("Gather", "Identity", "Pad", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"),
+        *("Slice", "MaxPool"),
+    )
+)
 """Operators whose output keeps the scale of their input."""
 
 

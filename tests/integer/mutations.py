@@ -46,7 +46,7 @@ def section_bytes(blob: bytes, rng: random.Random) -> bytes:
     part = bytearray(sections[tag])
     for _ in range(rng.randrange(1, 4)):
         part[rng.randrange(len(part))] = rng.randrange(256)
-    return container.seal({**sections, tag: bytes(part)}, arena_bytes=arena)
+    return container.seal({**sections, tag: bytes(part)}, arena_bytes=arena, version=container.version(blob))
 
 
 def section_length(blob: bytes, rng: random.Random) -> bytes:
@@ -55,7 +55,7 @@ def section_length(blob: bytes, rng: random.Random) -> bytes:
     tag = rng.choice(list(sections))
     step = rng.choice([1, 8, RECORDS.get(tag, np.dtype("<i8")).itemsize])
     part = sections[tag][:-step] if rng.random() < 0.5 else sections[tag] + rng.randbytes(step)
-    return container.seal({**sections, tag: part}, arena_bytes=arena)
+    return container.seal({**sections, tag: part}, arena_bytes=arena, version=container.version(blob))
 
 
 def field(blob: bytes, rng: random.Random) -> bytes:
@@ -71,7 +71,7 @@ def field(blob: bytes, rng: random.Random) -> bytes:
             sections[tag] = numbers.tobytes()
         else:
             sections[tag] = _odd_field(sections[tag], RECORDS[tag], rng)
-    return container.seal(sections, arena_bytes=arena)
+    return container.seal(sections, arena_bytes=arena, version=container.version(blob))
 
 
 def _odd_field(part: bytes, dtype: np.dtype[np.void], rng: random.Random) -> bytes:
@@ -99,7 +99,9 @@ def swap(blob: bytes, rng: random.Random) -> bytes:
     rows = np.frombuffer(sections[tag], RECORDS[tag]).copy()
     a, b = rng.randrange(len(rows)), rng.randrange(len(rows))
     rows[[a, b]] = rows[[b, a]]
-    return container.seal({**sections, tag: rows.tobytes()}, arena_bytes=arena)
+    return container.seal(
+        {**sections, tag: rows.tobytes()}, arena_bytes=arena, version=container.version(blob)
+    )
 
 
 CHECKSUM_BREAKING: tuple[Mutation, ...] = (flip, cut, insert)

@@ -1,4 +1,4 @@
-"""A small program that has every instruction once at least."""
+"""Small programs that have every instruction once at least: those of version 2, and what version 3 has beside."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def every_op(seed: int = 0) -> Program:
     """Quantise, convolve both ways, normalise, attend and put together again."""
     rng = np.random.default_rng(seed)
     build = Build()
-    conv = {"stride": (1,), "dilation": (1,), "group": (1,), "pads": (1, 1)}
+    conv = {"stride": (1,), "dilation": (1,), "group": (1,), "begins": (1,), "ends": (1,)}
     wide = build.add("quantize", 0)
     narrow = build.add("narrow", wide, ints=HALF, zero=9)
     w8 = rng.integers(-127, 128, (4, 2, 3)).astype(np.int8)
     eight = build.add("conv8", narrow, ints=conv, tensors=channels(w8, axis=0))
     w16 = rng.integers(-300, 300, (4, 1, 3)).astype(np.int16)
-    grouped = {"stride": (1,), "dilation": (2,), "group": (4,), "pads": (2, 2)}
+    grouped = {"stride": (1,), "dilation": (2,), "group": (4,), "begins": (2,), "ends": (2,)}
     deep = build.add("conv16", eight, ints=grouped, tensors=channels(w16, axis=0))
     slope = {"multiplier": (1 << 20, 1 << 18), "shift": (20, 21)}
     bent = build.add("leaky", deep, ints=slope)
@@ -98,6 +98,41 @@ def every_op(seed: int = 0) -> Program:
         instructions=tuple(build.steps),
         inputs=(("x", 0),),
         outputs=(("y", last), ("all", joined)),
+    )
+
+
+def every_plane_op(seed: int = 0) -> Program:
+    """Planes convolved in 8 and 16 bits, pooled, gated, halved, subtracted, and put to unit length."""
+    rng = np.random.default_rng(seed)
+    build = Build()
+    wide = build.add("quantize", 0)
+    plane = build.add("reshape", wide, ints={"shape": (1, 2, 3, 4)})
+    narrow = build.add("narrow", plane, ints=HALF, zero=9)
+    pads = {"dilation": (1, 1), "begins": (1, 1), "ends": (0, 1)}
+    w8 = rng.integers(-127, 128, (4, 2, 2, 3)).astype(np.int8)
+    dense = {"stride": (1, 1), "group": (1,), **pads}
+    eight = build.add("conv8", narrow, ints=dense, tensors=channels(w8, axis=0))
+    w16 = rng.integers(-300, 300, (4, 1, 2, 3)).astype(np.int16)
+    deep = build.add("conv16", eight, ints={**dense, "group": (4,)}, tensors=channels(w16, axis=0))
+    gate = build.add("clip", deep, ints={**HALF, "offset": (1 << 33,), "low": (0,), "high": (32000,)})
+    gated = build.add("mul", deep, gate, ints={"multiplier": (1 << 21,), "shift": (36,)})
+    mean = build.add("sum", gated, ints={**HALF, "flags": (0, 0, 1, 1)})
+    excited = build.add("mul", gated, mean, ints={"multiplier": (1 << 20,), "shift": (33,)})
+    less = build.add("add", excited, mean, ints={"multiplier": (1 << 20, -(1 << 19)), "shift": (20,)})
+    turned = build.add("scale", less, ints={"multiplier": (-(1 << 20),), "shift": (20,)})
+    high = build.add("max", turned, gated)
+    pooled = build.add("maxpool", high, ints={"kernel": (2, 3), "stride": (2, 1), **pads})
+    half = {"begins": (0, 1, 0, 0), "ends": (1, 4, 2, 3), "steps": (1, 2, 1, 2)}
+    part = build.add("slice", pooled, ints=half)
+    squares = build.add("mul", part, part, ints={"multiplier": (1 << 20,), "shift": (35,)})
+    energy = build.add("sum", squares, ints={**HALF, "flags": (0, 1, 1, 1)})
+    length = build.add("sqrt", energy, ints={"multiplier": (1 << 30,), "shift": (16,)})
+    unit = build.add("divide", part, length, ints={"multiplier": (1 << 24,), "shift": (20,)})
+    return Program(
+        values=tuple(build.values),
+        instructions=tuple(build.steps),
+        inputs=(("x", 0),),
+        outputs=(("y", unit), ("all", high)),
     )
 
 

@@ -13,20 +13,29 @@ from board_runner.errors import ModelError
 from board_runner.integer import container, image, memory, records
 from board_runner.integer.engine import IntegerEngine, OfflineEngine
 from tests.integer import mutations
-from tests.integer.programs import LENGTH, every_op, packed
+from tests.integer.programs import LENGTH, every_op, every_plane_op, packed
 
 CLIP = {"x": np.linspace(-9, 9, 2 * LENGTH, dtype=np.float32).reshape(1, 2, LENGTH)}
 
 
+MAKERS = {2: every_op, 3: every_plane_op}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def version(request: pytest.FixtureRequest) -> int:
+    """A version of the format."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def small() -> bytes:
-    """A file that has every instruction."""
-    return packed(every_op())
+def small(version: int) -> bytes:
+    """A file that has every instruction which this version brought."""
+    return packed(MAKERS[version]())
 
 
-def test_a_packed_program_comes_back_whole(small: bytes) -> None:
+def test_a_packed_program_comes_back_whole(small: bytes, version: int) -> None:
     """Values, instructions, constants, names and ports survive the file."""
-    before, after = every_op(), image.unpack(small).program
+    before, after = MAKERS[version](), image.unpack(small).program
 
     assert before.values == after.values
     assert (before.inputs, before.outputs) == (after.inputs, after.outputs)
@@ -36,16 +45,16 @@ def test_a_packed_program_comes_back_whole(small: bytes) -> None:
         assert all(np.array_equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
 
 
-def test_the_same_program_gives_the_same_bytes(small: bytes) -> None:
+def test_the_same_program_gives_the_same_bytes(small: bytes, version: int) -> None:
     """Packing has no clock and no order of its own."""
-    assert small == packed(every_op())
+    assert small == packed(MAKERS[version]())
     assert small == packed(image.unpack(small).program)
 
 
-def test_the_layout_is_as_published(small: bytes) -> None:
+def test_the_layout_is_as_published(small: bytes, version: int) -> None:
     """Offsets of docs/formats.md, read by hand."""
     assert b"SGSDIMG\0" == small[:8]
-    assert (2, 8) == tuple(np.frombuffer(small, "<u4", 2, 8))
+    assert (version, 8) == tuple(np.frombuffer(small, "<u4", 2, 8))
     assert len(small) == np.frombuffer(small, "<u8", 1, 16)[0]
     assert b"INFO" == small[64:68] and b"DATA" == small[64 + 7 * 24 :][:4]
     offset, length = np.frombuffer(small, "<u8", 2, 64 + 8)
@@ -97,15 +106,16 @@ def test_a_huge_claim_costs_nothing(small: bytes) -> None:
     assert peak_bytes < 1 << 20
 
 
-def test_values_that_would_share_memory_are_refused(small: bytes) -> None:
+def test_values_that_would_share_memory_are_refused(small: bytes, version: int) -> None:
     """A plan that puts everything at the start of the arena is no plan."""
     _, sections = container.split(small)
     rows = np.frombuffer(sections["VALU"], records.VALUE).copy()
     rows["offset"][rows["offset"] != records.NO_PLACE] = 0
-    largest = max(memory.size_of(every_op(), value) for value in range(len(rows)))
+    largest = max(memory.size_of(MAKERS[version](), value) for value in range(len(rows)))
+    sections["VALU"] = rows.tobytes()
 
     with pytest.raises(ModelError, match="share memory"):
-        image.unpack(container.seal({**sections, "VALU": rows.tobytes()}, arena_bytes=largest))
+        image.unpack(container.seal(sections, arena_bytes=largest, version=version))
 
 
 def test_a_foreign_image_is_refused_by_name(tmp_path: Path) -> None:
@@ -121,11 +131,24 @@ def test_a_foreign_image_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_another_version_is_refused_as_such(small: bytes) -> None:
     """An older or newer container is said to be that, not damaged."""
-    for version in (1, 3):
+    for number in (1, 4):
         other = bytearray(small)
-        other[8] = version
-        with pytest.raises(ModelError, match=f"version {version}"):
+        other[8] = number
+        with pytest.raises(ModelError, match=f"version {number}"):
             image.unpack(bytes(other))
+
+
+@pytest.mark.parametrize("least", [2, 3])
+def test_a_file_has_the_lowest_version_that_holds_it(least: int) -> None:
+    """Version 3 is written where version 2 lacks something, and a file that claims less is refused."""
+    blob = packed(MAKERS[least]())
+    arena, sections = container.split(blob)
+
+    assert least == container.version(blob)
+    image.unpack(container.seal(sections, arena_bytes=arena, version=3))
+    if least == 3:
+        with pytest.raises(ModelError, match="version 2 that uses what this version lacks"):
+            image.unpack(container.seal(sections, arena_bytes=arena, version=2))
 
 
 def test_what_is_not_there_is_no_image(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -14,32 +13,14 @@ from hypothesis import strategies as st
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from board_runner.integer import exact, kernels, memory, opset, requant, shapes
+from board_runner.integer import exact, memory, requant
 from board_runner.integer.dense import isqrt
 from board_runner.integer.engine import IntegerEngine
-from board_runner.integer.program import Instruction, Value
-from tests.integer.programs import LENGTH, every_op
+from board_runner.integer.program import Instruction, Program
+from tests.integer.both import requantised, run
+from tests.integer.programs import LENGTH, every_op, every_plane_op
 
 RNG = np.random.default_rng(7)
-
-
-def _run(step: Instruction, xs: Sequence[Array], *, zero: int = 0, out_zero: int = 0) -> Array:
-    """Both realisations, which must agree; constants get the types that the file has."""
-    op = opset.OPS[step.op]
-    step = replace(step, tensors={key: step.tensors[key].astype(kind) for key, kind in op.tensors.items()})
-    inputs = [Value(dtype=x.dtype.name, shape=x.shape, zero=zero) for x in xs]
-    output = Value(dtype=op.result, shape=shapes.infer(step, inputs), zero=out_zero)
-    fast, plain = (
-        module.prepare(step, inputs, output)(xs, np.full(output.shape, 99, output.dtype))
-        for module in (kernels, exact)
-    )
-    assert fast.dtype == plain.dtype == op.result and fast.shape == plain.shape == output.shape
-    assert np.array_equal(fast, plain)
-    return np.asarray(fast)
-
-
-def _requant(acc: int, m: int, s: int) -> int:
-    return max(-32768, min(32767, (acc * m + (1 << (s - 1))) >> s))
 
 
 def test_requantisation_in_floats_is_the_integer_formula() -> None:
@@ -96,8 +77,14 @@ def test_convolutions(
         "multiplier": np.array(m),
         "shift": np.array(s),
     }
-    ints = {"stride": (stride,), "dilation": (dilation,), "group": (group,), "pads": pads}
-    y = _run(Instruction(op=op, inputs=(0,), output=1, ints=ints, tensors=tensors), [x], zero=zero)
+    ints = {
+        "stride": (stride,),
+        "dilation": (dilation,),
+        "group": (group,),
+        "begins": pads[:1],
+        "ends": pads[1:],
+    }
+    y = run(Instruction(op=op, inputs=(0,), output=1, ints=ints, tensors=tensors), [x], zero=zero)
 
     padded = np.pad(x[0], ((0, 0), pads), constant_values=zero).astype(int).tolist()
     for row in range(6):
@@ -108,7 +95,7 @@ def test_convolutions(
                 for c in range(depth)
                 for k in range(taps)
             )
-            assert _requant(acc, m[row], s[row]) == y[0, row, column]
+            assert requantised(acc, m[row], s[row]) == y[0, row, column]
 
 
 def test_a_long_convolution_is_the_same_in_tiles() -> None:
@@ -121,8 +108,8 @@ def test_a_long_convolution_is_the_same_in_tiles() -> None:
         "multiplier": np.full(4, 1 << 20),
         "shift": np.full(4, 24),
     }
-    ints = {"stride": (2,), "dilation": (2,), "group": (1,), "pads": (0, 0)}
-    y = _run(Instruction(op="conv8", inputs=(0,), output=1, ints=ints, tensors=tensors), [x])
+    ints = {"stride": (2,), "dilation": (2,), "group": (1,), "begins": (0,), "ends": (0,)}
+    y = run(Instruction(op="conv8", inputs=(0,), output=1, ints=ints, tensors=tensors), [x])
 
     view = np.lib.stride_tricks.sliding_window_view(x[0].astype(np.int64), 5, axis=1)[:, ::2, ::2]
     acc = np.einsum("clk,mck->ml", view, weight.astype(np.int64))
@@ -141,13 +128,13 @@ def test_linear_and_matmul() -> None:
         "multiplier": np.full(4, m),
         "shift": np.full(4, s),
     }
-    y = _run(Instruction(op="linear", inputs=(0,), output=1, tensors=tensors), [a])
-    wanted = [[[_requant(v + int(c), m, s) for v, c in zip(r, bias, strict=True)] for r in p] for p in acc]
+    y = run(Instruction(op="linear", inputs=(0,), output=1, tensors=tensors), [a])
+    wanted = [[[requantised(v + int(c), m, s) for v, c in zip(r, bias, strict=True)] for r in p] for p in acc]
     assert wanted == y.tolist()
 
     ints = {"multiplier": (m,), "shift": (s,)}
-    y = _run(Instruction(op="matmul", inputs=(0, 1), output=2, ints=ints), [a, np.stack([b, b])])
-    assert [[[_requant(v, m, s) for v in r] for r in p] for p in acc] == y.tolist()
+    y = run(Instruction(op="matmul", inputs=(0, 1), output=2, ints=ints), [a, np.stack([b, b])])
+    assert [[[requantised(v, m, s) for v in r] for r in p] for p in acc] == y.tolist()
 
 
 def test_elementwise() -> None:
@@ -158,17 +145,17 @@ def test_elementwise() -> None:
     two = {"multiplier": (m, n), "shift": (s, t)}
     levels = x.tolist()
 
-    scaled = _run(Instruction(op="scale", inputs=(0,), output=1, ints=one), [x])
-    assert [_requant(v, m, s) for v in levels] == scaled.tolist()
-    leaky = _run(Instruction(op="leaky", inputs=(0,), output=1, ints=two), [x])
-    assert [_requant(v, m, s) if v >= 0 else _requant(v, n, t) for v in levels] == leaky.tolist()
+    scaled = run(Instruction(op="scale", inputs=(0,), output=1, ints=one), [x])
+    assert [requantised(v, m, s) for v in levels] == scaled.tolist()
+    leaky = run(Instruction(op="leaky", inputs=(0,), output=1, ints=two), [x])
+    assert [requantised(v, m, s) if v >= 0 else requantised(v, n, t) for v in levels] == leaky.tolist()
     small = {"multiplier": (3,), "shift": (9,)}
-    narrow = _run(Instruction(op="narrow", inputs=(0,), output=1, ints=small), [x], out_zero=100)
+    narrow = run(Instruction(op="narrow", inputs=(0,), output=1, ints=small), [x], out_zero=100)
     assert [max(0, min(255, ((v * 3 + 256) >> 9) + 100)) for v in levels] == narrow.tolist()
 
     m, n, s = 1 << 29, 3 << 28, 30
     ints = {"multiplier": (m, n), "shift": (s,)}
-    y = _run(Instruction(op="add", inputs=(0, 1), output=2, ints=ints), [x, x[::-1].copy()])
+    y = run(Instruction(op="add", inputs=(0, 1), output=2, ints=ints), [x, x[::-1].copy()])
     pairs = zip(levels, levels[::-1], strict=True)
     half = 1 << (s - 1)
     assert [max(-32768, min(32767, (a * m + b * n + half) >> s)) for a, b in pairs] == y.tolist()
@@ -177,7 +164,7 @@ def test_elementwise() -> None:
 def test_float_inputs_are_quantised_by_single_operations() -> None:
     """Division, ties to even, saturation; NaN is 0."""
     x = np.array([0.5, 1.5, -2.5, 1e30, -np.inf, np.nan, 32766.6], np.float32)
-    y = _run(Instruction(op="quantize", inputs=(0,), output=1), [x])
+    y = run(Instruction(op="quantize", inputs=(0,), output=1), [x])
 
     assert [0, 2, -2, 32767, -32768, 0, 32767] == y.tolist()
 
@@ -189,7 +176,7 @@ def test_softmax_is_its_integer_formula() -> None:
         name: np.array([round(math.exp(-i * step * scale) * 2**30) for i in range(256)])
         for name, step in (("high", 256), ("low", 1))
     }
-    y = _run(Instruction(op="softmax", inputs=(0,), output=1, tensors=tables), [x])
+    y = run(Instruction(op="softmax", inputs=(0,), output=1, tensors=tables), [x])
 
     for row, got in zip(x.tolist(), y.tolist(), strict=True):
         d = [max(row) - v for v in row]
@@ -216,7 +203,7 @@ def test_layernorm_is_its_formula_and_near_the_real_one(spread: int) -> None:
     gains = np.rint(gain * math.sqrt(n) / unit * 2 ** (shift - 30)).astype(np.int64) >> 4
     offsets = np.rint(offset / unit * 2**shift).astype(np.int64) >> 4
     ints, tensors = {"shift": (shift - 4,), "epsilon": (epsilon,)}, {"gain": gains, "offset": offsets}
-    y = _run(Instruction(op="layernorm", inputs=(0,), output=1, ints=ints, tensors=tensors), [x])
+    y = run(Instruction(op="layernorm", inputs=(0,), output=1, ints=ints, tensors=tensors), [x])
 
     for row, got in zip(x.tolist(), y.tolist(), strict=True):
         d = [n * v - sum(row) for v in row]
@@ -225,7 +212,7 @@ def test_layernorm_is_its_formula_and_near_the_real_one(spread: int) -> None:
         root = math.isqrt(v << (2 * t))
         z = [((c << (t + 30)) + (root >> 1)) // root for c in d]
         wanted = [
-            _requant(a * int(g) + int(b), 1, shift - 4) for a, g, b in zip(z, gains, offsets, strict=True)
+            requantised(a * int(g) + int(b), 1, shift - 4) for a, g, b in zip(z, gains, offsets, strict=True)
         ]
         assert wanted == got
         real = np.array(d) * math.sqrt(n) / math.sqrt(v) * gain + offset
@@ -236,7 +223,7 @@ def test_a_curve_is_straight_between_its_knots() -> None:
     """Every level, against fractions; at the knots the curve is the knot."""
     knots = RNG.integers(-(1 << 23), 1 << 23, 1025)
     x = np.arange(-32768, 32768).astype(np.int16)
-    y = _run(Instruction(op="curve", inputs=(0,), output=1, tensors={"knots": knots}), [x])
+    y = run(Instruction(op="curve", inputs=(0,), output=1, tensors={"knots": knots}), [x])
 
     for level in range(-32768, 32768, 11):
         place, part = divmod(level + 32768, 64)
@@ -250,18 +237,21 @@ def test_padding_is_that_of_numpy(mode: int, pads: tuple[tuple[int, ...], tuple[
     """On one axis, the last or another, and on two."""
     x = RNG.integers(-32768, 32768, (1, 4, 6)).astype(np.int16)
     ints = {"mode": (mode,), "begins": pads[0], "ends": pads[1]}
-    y = _run(Instruction(op="pad", inputs=(0,), output=1, ints=ints), [x])
+    y = run(Instruction(op="pad", inputs=(0,), output=1, ints=ints), [x])
 
     widths = list(zip(*pads, strict=True))
     wanted = np.pad(x, widths, mode="reflect") if mode else np.pad(x, widths)
     assert np.array_equal(wanted, y)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("make", [every_op, every_plane_op])
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1 << 30), gain=st.floats(1e-3, 1e4))
-def test_both_realisations_agree_on_whole_programs(seed: int, gain: float) -> None:
+def test_both_realisations_agree_on_whole_programs(
+    make: Callable[[int], Program], seed: int, gain: float
+) -> None:
     """Random constants and inputs, saturating ones too: the same int16 everywhere, in one arena or not."""
-    program = every_op(seed)
+    program = make(seed)
     clip = {"x": (gain * np.random.default_rng(seed).standard_normal((1, 2, LENGTH))).astype(np.float32)}
     fast = IntegerEngine(program, plan=memory.plan(program)).run_raw(clip)
     plain = IntegerEngine(program, prepare=exact.prepare).run_raw(clip)
