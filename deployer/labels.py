@@ -21,12 +21,21 @@ def load(section: ModelSection, root: Path) -> list[str]:
         wanted = str(defaults["labels"])
     if isinstance(wanted, list):
         return wanted
-    packaged = resources.configs_dir() / "labels" / f"{wanted}.txt"
-    path = packaged if packaged.is_file() else root / wanted
+    packaged_file = _packaged(str(wanted))
+    path = packaged_file if packaged_file.is_file() else root / wanted
     if not path.is_file():
-        known = sorted(p.stem for p in packaged.parent.glob("*.txt"))
+        known = sorted(p.stem for p in packaged_file.parent.glob("*.txt"))
         raise ConfigError(f"no label file {path}", hint=f"packaged label sets: {', '.join(known)}")
     return path.read_text(encoding="utf-8").splitlines()
+
+
+def packaged(name: str) -> list[str]:
+    """Class names by id of a label set that comes with the package."""
+    return _packaged(name).read_text(encoding="utf-8").splitlines()
+
+
+def _packaged(name: str) -> Path:
+    return resources.configs_dir() / "labels" / f"{name}.txt"
 
 
 def shown(class_id: int | None, labels: Sequence[str]) -> str:

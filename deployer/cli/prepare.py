@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from board_runner import models
 from board_runner.errors import UsageError
 from deployer import prepare
 from deployer.cli.options import Session, common
 from deployer.project import Project
 
 if TYPE_CHECKING:
-    from deployer.datasets.voxceleb1 import Choice
+    from board_runner.contract import InputContract
 
-VOXCELEB1 = "voxceleb1"
+DATASETS = ("voxceleb1", "esc50", "classes")
 
 
 @click.command("prepare")
@@ -28,7 +30,13 @@ VOXCELEB1 = "voxceleb1"
     show_default=True,
     help="Folder for the prepared wavs.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="voxceleb1: draws the windows.")
+@click.option("--model", type=click.Choice(models.NAMES), help="Whose rate is wanted; else model.name.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, help="voxceleb1: draws the windows; classes: the split."
+)
+@click.option(
+    "--shares", default="80,10,10", show_default=True, help="classes: train, val and test of every class."
+)
 @click.option(
     "--longest", "longest_s", default=19.0, show_default=True, help="voxceleb1: seconds; longer is left out."
 )
@@ -43,29 +51,25 @@ VOXCELEB1 = "voxceleb1"
 )
 @common
 def command(
-    session: Session,
-    sources: tuple[Path, ...],
-    out: Path,
-    *,
-    seed: int,
-    longest_s: float,
-    short: Literal["fill", "refuse"],
-    split: Literal["all", "test", "dev"],
+    session: Session, sources: tuple[Path, ...], out: Path, *, model: str | None, **of_dataset: Any
 ) -> None:
     """Turn audio (wav, FLAC, Ogg; any rate, width, channels) into the wavs that the board program reads.
 
-    `deploy prepare voxceleb1 DIR` takes a tree SPEAKER/VIDEO/FILE.wav and writes a manifest beside the wavs.
+    Three data sets become wavs and a manifest: `deploy prepare voxceleb1 DIR` takes SPEAKER/VIDEO/FILE.wav, `esc50
+    DIR` meta/esc50.csv and audio/, `classes DIR` a folder a class, whose split into train, val and test is kept.
     """
-    if str(sources[0]) == VOXCELEB1:
-        from deployer.datasets.voxceleb1 import Choice
-
-        if len(sources) != 2:
-            raise UsageError(
-                "deploy prepare voxceleb1 takes one folder", hint="a source of that name is ./voxceleb1"
-            )
-        _voxceleb1(session, sources[1], out, Choice(seed=seed, longest_s=longest_s, short=short, split=split))
+    dataset = str(sources[0])
+    if dataset in DATASETS and len(sources) != 2:
+        raise UsageError(
+            f"deploy prepare {dataset} takes one folder", hint=f"a source of that name is ./{dataset}"
+        )
+    if dataset == "voxceleb1":
+        _voxceleb1(session, sources[1], out, of_dataset)
         return
-    contract = Project(session.deployment).contract
+    contract = models.get(model).contract() if model else Project(session.deployment).contract
+    if dataset in DATASETS:
+        _labelled(session, sources[1], out, contract, of_dataset, dataset=dataset)
+        return
     with session.progress() as emit:
         prepared = prepare.prepare(sources, out, contract, emit=emit)
 
@@ -76,16 +80,41 @@ def command(
     session.show([asdict(item) for item in prepared], text)
 
 
-def _voxceleb1(session: Session, folder: Path, out: Path, choice: Choice) -> None:
+def _voxceleb1(session: Session, folder: Path, out: Path, options: Mapping[str, Any]) -> None:
     from deployer.datasets import manifest, voxceleb1
 
+    chosen = {name: options[name] for name in ("seed", "longest_s", "short", "split")}
     with session.progress() as emit:
-        made = voxceleb1.make(folder, out, choice=choice, emit=emit)
+        made = voxceleb1.make(folder, out, choice=voxceleb1.Choice(**chosen), emit=emit)
 
     def text() -> None:
         click.echo(
             f"{len(made.clips)} clips of {len(made.speakers)} speakers, {len(made.left_out)} left out: "
             f"{out / manifest.NAME}"
         )
+
+    session.show(asdict(made), text)
+
+
+def _labelled(
+    session: Session,
+    folder: Path,
+    out: Path,
+    contract: InputContract,
+    options: Mapping[str, Any],
+    *,
+    dataset: str,
+) -> None:
+    from deployer.datasets import classes, esc50, stored
+
+    with session.progress() as emit:
+        if dataset == esc50.NAME:
+            made = esc50.make(folder, out, contract, emit=emit)
+        else:
+            shares = classes.shares_of(options["shares"])
+            made = classes.make(folder, out, contract, seed=options["seed"], shares=shares, emit=emit)
+
+    def text() -> None:
+        click.echo(f"{len(made.clips)} clips of {len(made.classes)} classes: {out / stored.NAME}")
 
     session.show(asdict(made), text)

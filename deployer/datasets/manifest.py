@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from board_runner.errors import InputError
-from deployer.errors import MissingArtifact
+from deployer.datasets import stored
 
-NAME = "manifest.json"
+NAME = stored.NAME
 VERSION = 1
 
 
@@ -52,11 +50,7 @@ class Manifest:
 
     def save(self, folder: Path) -> Path:
         """Write `manifest.json`, whole or not at all; the same manifest is the same bytes."""
-        path = folder / NAME
-        part = path.with_name(f".{NAME}.part")
-        part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
-        return path
+        return stored.save(self, folder)
 
 
 _ADAPTER = TypeAdapter(Manifest)
@@ -64,17 +58,4 @@ _ADAPTER = TypeAdapter(Manifest)
 
 def load(path: Path) -> Manifest:
     """Read a manifest, or that of a folder; raises MissingArtifact or InputError."""
-    file = path / NAME if path.is_dir() else path
-    try:
-        manifest = _ADAPTER.validate_json(file.read_bytes())
-    except OSError as e:
-        raise MissingArtifact(
-            f"cannot read {file}: {e.strerror}", hint="`deploy prepare voxceleb1 DIR` makes a manifest"
-        ) from e
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise InputError(f"{file}: damaged manifest: {where or 'all of it'}: {first['msg']}") from e
-    if manifest.version != VERSION:
-        raise InputError(f"{file}: a manifest of version {manifest.version}; this deploy reads {VERSION}")
-    return manifest
+    return stored.load(path, _ADAPTER, version=VERSION, made_by="`deploy prepare voxceleb1 DIR`")
