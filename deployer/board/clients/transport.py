@@ -24,6 +24,15 @@ class BoardTransport(paramiko.Transport):
         options = self.get_security_options()
         options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm" not in name)
 
+    def get_exception(self) -> Exception | None:
+        """What ended the connection. A garbled message breaks whichever parser meets it, in that parser's own way."""
+        error = super().get_exception()
+        if error is None or isinstance(error, (paramiko.SSHException, OSError, EOFError)):
+            return error
+        garbled = paramiko.SSHException(f"a garbled message: {error}")
+        garbled.__cause__ = error
+        return garbled
+
     def _send_message(self, data: paramiko.Message) -> None:
         if data.asbytes()[:1] == cMSG_SERVICE_REQUEST:
             if self._service_requested:
