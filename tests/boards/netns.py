@@ -13,6 +13,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,20 @@ class Network:
                 _enter(before.fileno())
 
     def cable(self, *, up: bool) -> None:
-        """Pull the board's network cable out, or plug it in again."""
+        """Pull the board's network cable out, or plug it in again; back only when packets pass again."""
         _ip("-n", self.board, "link", "set", self._board_end, "up" if up else "down")
+        if up:
+            self._until_carried()
+
+    def _until_carried(self) -> None:
+        """The kernel tells both ends of a new carrier up to a second later, and remembers that nobody answered."""
+        deadline = time.monotonic() + 10
+        for space, end in ((self.client, self._client_end), (self.board, self._board_end)):
+            _ip("-n", space, "neigh", "flush", "dev", end)
+            while _state(space, end) != "UP":
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{end} stays without a carrier")
+                time.sleep(0.01)
 
     def filter(self, *rules: str) -> None:
         """On the board, judge what comes to port 22 by `rules` of nftables, such as `drop`; the former ones go."""
@@ -87,6 +100,10 @@ class Network:
     @property
     def _board_end(self) -> str:
         return self.board.replace("board-", "vb")
+
+    @property
+    def _client_end(self) -> str:
+        return self.client.replace("client-", "vc")
 
     def _nft(self, text: str) -> None:
         space = f"--net=/run/netns/{self.board}"
@@ -178,6 +195,12 @@ def _ready(stdout: IO[str]) -> None:
     if not line:
         raise RuntimeError("the simulated board did not start; its words are on stderr")
     assert json.loads(line)["port"] == 22
+
+
+def _state(space: str, end: str) -> str:
+    shown = ["ip", "-n", space, "-json", "link", "show", "dev", end]
+    link = json.loads(subprocess.run(shown, check=True, capture_output=True).stdout)[0]
+    return str(link["operstate"])
 
 
 def _ip(*words: str) -> None:
