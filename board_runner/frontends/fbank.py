@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from board_runner.contract import Array
 from board_runner.errors import InputError, ModelError
 from board_runner.frontends.framing import fft_length, frame_count, frames
 from board_runner.frontends.mel import triangles
+from board_runner.frontends.parameters import MelParameters
 
 FLOOR = float(np.finfo(np.float32).eps)
 """Least energy of a channel before the logarithm: silence stays finite."""
@@ -20,12 +20,14 @@ BLOCK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fbank:
+class Fbank(MelParameters):
     """The parameters; the defaults give 80 channels every 10 ms at 16 kHz. `window` and `stride` are in samples.
 
     `scale` brings samples in -1..1 to the range of 16-bit numbers. There is no dither: the same samples give the
     same features.
     """
+
+    TITLE = "filter bank"
 
     sample_rate_hz: int = 16000
     window: int = 400
@@ -38,28 +40,9 @@ class Fbank:
 
     def __post_init__(self) -> None:
         """Raise ModelError for parameters that make no features."""
-        for name in ("sample_rate_hz", "window", "stride", "channels"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"filter bank with {name} {getattr(self, name)}: must be at least 1")
+        super().__post_init__()
         if self.window < 2:
             raise ModelError("filter bank with a window of 1 sample: must be at least 2")
-        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2:
-            raise ModelError(
-                f"filter bank from {self.low_hz} to {self.high_hz} Hz at {self.sample_rate_hz} Hz"
-            )
-
-    def as_front_end(self) -> dict[str, float | int | str]:
-        """The parameters as an input contract keeps them, but for the rate, which has a place of its own."""
-        return {name: getattr(self, name) for name in FIELDS}
-
-    @classmethod
-    def of(cls, front_end: Mapping[str, float | int | str], sample_rate_hz: int) -> Fbank:
-        """What `as_front_end` gave; raises ModelError where something is missing or no number."""
-        try:
-            values = {name: kind(front_end[name]) for name, kind in FIELDS.items()}
-        except (KeyError, ValueError, TypeError) as e:
-            raise ModelError(f"not a contract of a filter bank: {e}") from e
-        return cls(sample_rate_hz=sample_rate_hz, **values)
 
     def count(self, samples: int) -> int:
         """Frames that so many samples give: only whole windows count."""
@@ -92,18 +75,6 @@ class Fbank:
         spectrum = np.fft.rfft((x - self.emphasis * before) * povey(self.window), fft_length(self.window))
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         return np.asarray(np.log(np.maximum(power @ filters, FLOOR)), np.float32)
-
-
-FIELDS: Mapping[str, type] = {
-    "window": int,
-    "stride": int,
-    "channels": int,
-    "low_hz": float,
-    "high_hz": float,
-    "emphasis": float,
-    "scale": float,
-}
-"""What a contract's `front_end` holds, and as what."""
 
 
 def povey(window: int) -> Array:

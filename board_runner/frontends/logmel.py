@@ -5,7 +5,6 @@ The two differ by the form of the window and by 400 samples: a network trained o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from board_runner.contract import Array
 from board_runner.errors import InputError, ModelError
 from board_runner.frontends.framing import frames, hann, magnitudes
 from board_runner.frontends.mel import triangles
+from board_runner.frontends.parameters import MelParameters
 
 ORIGINAL, TENSORFLOW = "original", "tensorflow"
 VARIANTS = (ORIGINAL, TENSORFLOW)
@@ -23,7 +23,7 @@ OFFSET = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogMel:
+class LogMel(MelParameters):
     """The parameters; the defaults give 128 mel channels by 200 frames from two seconds.
 
     `samples` is the length every clip is brought to; `fft`, `window` and `stride` are in samples.
@@ -33,6 +33,8 @@ class LogMel:
     | original | loses the first sample | `stride` i, the signal reflected at both ends | symmetric Hann |
     | tensorflow | keeps it as it is | `stride` i + `window` / 2, zeros after the end | periodic Hann |
     """
+
+    TITLE = "log-mel"
 
     variant: str = ORIGINAL
     sample_rate_hz: int = 32000
@@ -47,17 +49,13 @@ class LogMel:
 
     def __post_init__(self) -> None:
         """Raise ModelError for parameters that make no features."""
+        super().__post_init__()
         if self.variant not in VARIANTS:
             raise ModelError(f"log-mel variant {self.variant!r}", hint=f"there are {' and '.join(VARIANTS)}")
-        for name in ("sample_rate_hz", "samples", "fft", "window", "stride", "channels"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"log-mel with {name} {getattr(self, name)}: must be at least 1")
         if self.window > self.fft:
             raise ModelError(f"log-mel: a window of {self.window} in an FFT of {self.fft}")
         if self.samples <= self.fft:
             raise ModelError(f"log-mel of {self.samples} samples: no longer than its FFT of {self.fft}")
-        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2:
-            raise ModelError(f"log-mel from {self.low_hz} to {self.high_hz} Hz at {self.sample_rate_hz} Hz")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,19 +63,6 @@ class LogMel:
         if self.variant == ORIGINAL:
             return self.channels, 1 + (self.samples - 1) // self.stride
         return self.channels, -(-self.samples // self.stride)
-
-    def as_front_end(self) -> dict[str, float | int | str]:
-        """The parameters as an input contract keeps them, but for the rate, which has a place of its own."""
-        return {name: getattr(self, name) for name in FIELDS}
-
-    @classmethod
-    def of(cls, front_end: Mapping[str, float | int | str], sample_rate_hz: int) -> LogMel:
-        """What `as_front_end` gave; raises ModelError where something is missing or no number."""
-        try:
-            values = {name: kind(front_end[name]) for name, kind in FIELDS.items()}
-        except (KeyError, ValueError, TypeError) as e:
-            raise ModelError(f"not a contract of a log-mel front end: {e}") from e
-        return cls(sample_rate_hz=sample_rate_hz, **values)
 
     def features(self, samples: Array) -> Array:
         """Mono samples (n,) in -1..1 -> float32 (channels, frames).
@@ -114,20 +99,6 @@ class LogMel:
         needed = (self.shape[1] - 1) * self.stride + self.window
         padded = np.pad(emphasised, (0, max(needed - clip.size, 0)))
         return frames(padded, self.window, self.stride)[: self.shape[1]], hann(self.window, periodic=True)
-
-
-FIELDS: Mapping[str, type] = {
-    "variant": str,
-    "samples": int,
-    "fft": int,
-    "window": int,
-    "stride": int,
-    "channels": int,
-    "low_hz": float,
-    "high_hz": float,
-    "emphasis": float,
-}
-"""What a contract's `front_end` holds, and as what."""
 
 
 def centred(samples: Array, count: int) -> Array:

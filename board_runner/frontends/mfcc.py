@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +11,20 @@ from board_runner.contract import Array
 from board_runner.errors import ModelError
 from board_runner.frontends.framing import fft_length, fitted, frame_count, frames, hann, magnitudes
 from board_runner.frontends.mel import triangles
+from board_runner.frontends.parameters import MelParameters
 
 FLOOR = 1e-12
 """Least energy of a channel before the logarithm: silence stays finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mfcc:
+class Mfcc(MelParameters):
     """The parameters; the defaults give 49 frames of 10 coefficients from one second.
 
     `samples` is the length every clip is brought to, `window` and `stride` are in samples.
     """
+
+    TITLE = "MFCC"
 
     sample_rate_hz: int = 16000
     samples: int = 16000
@@ -35,34 +37,16 @@ class Mfcc:
 
     def __post_init__(self) -> None:
         """Raise ModelError for parameters that make no features."""
-        whole = ("sample_rate_hz", "samples", "window", "stride", "channels", "coefficients")
-        for name in whole:
-            if getattr(self, name) < 1:
-                raise ModelError(f"MFCC with {name} {getattr(self, name)}: must be at least 1")
+        super().__post_init__()
         if self.samples < self.window:
             raise ModelError(f"MFCC of {self.samples} samples: shorter than its window of {self.window}")
         if self.coefficients > self.channels:
             raise ModelError(f"MFCC of {self.coefficients} coefficients from {self.channels} channels")
-        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2:
-            raise ModelError(f"MFCC from {self.low_hz} to {self.high_hz} Hz at {self.sample_rate_hz} Hz")
 
     @property
     def shape(self) -> tuple[int, int]:
         """Frames and coefficients."""
         return frame_count(self.samples, self.window, self.stride), self.coefficients
-
-    def as_front_end(self) -> dict[str, float | int | str]:
-        """The parameters as an input contract keeps them, but for the rate, which has a place of its own."""
-        return {name: getattr(self, name) for name in FIELDS}
-
-    @classmethod
-    def of(cls, front_end: Mapping[str, float | int | str], sample_rate_hz: int) -> Mfcc:
-        """What `as_front_end` gave; raises ModelError where something is missing or no number."""
-        try:
-            values = {name: kind(front_end[name]) for name, kind in FIELDS.items()}
-        except (KeyError, ValueError, TypeError) as e:
-            raise ModelError(f"not a contract of an MFCC front end: {e}") from e
-        return cls(sample_rate_hz=sample_rate_hz, **values)
 
     def features(self, samples: Array) -> Array:
         """Mono samples (n,) in -1..1 -> float32 (frames, coefficients).
@@ -91,18 +75,6 @@ class Mfcc:
             high_hz=self.high_hz,
             first_bin=int(1.5 + self.low_hz / line_hz),
         )
-
-
-FIELDS: Mapping[str, type] = {
-    "samples": int,
-    "window": int,
-    "stride": int,
-    "channels": int,
-    "coefficients": int,
-    "low_hz": float,
-    "high_hz": float,
-}
-"""What a contract's `front_end` holds, and as what."""
 
 
 @functools.lru_cache(maxsize=16)

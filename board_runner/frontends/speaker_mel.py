@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from board_runner.contract import Array
-from board_runner.errors import InputError, ModelError
+from board_runner.errors import InputError
 from board_runner.frontends.framing import frames, hann, magnitudes
+from board_runner.frontends.parameters import MelParameters
 from board_runner.frontends.slaney import triangles
 
 FLOOR = 1e-5
@@ -23,11 +23,13 @@ NOTHING = -1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpeakerMel:
+class SpeakerMel(MelParameters):
     """The parameters; the defaults give 80 channels by 200 frames, 2 seconds, as the seed's network takes them.
 
     `fft` is also the length of the window; `stride` is in samples.
     """
+
+    TITLE = "speaker mel"
 
     sample_rate_hz: int = 16000
     frames: int = 200
@@ -36,16 +38,6 @@ class SpeakerMel:
     channels: int = 80
     low_hz: float = 0.0
     high_hz: float = 8000.0
-
-    def __post_init__(self) -> None:
-        """Raise ModelError for parameters that make no features."""
-        for name in ("sample_rate_hz", "frames", "fft", "stride", "channels"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"speaker mel with {name} {getattr(self, name)}: must be at least 1")
-        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2:
-            raise ModelError(
-                f"speaker mel from {self.low_hz} to {self.high_hz} Hz at {self.sample_rate_hz} Hz"
-            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,16 +51,7 @@ class SpeakerMel:
 
     def as_front_end(self) -> dict[str, float | int | str]:
         """The parameters as an input contract keeps them, but for the rate; `samples` is there for readers."""
-        return {"samples": self.samples, **{name: getattr(self, name) for name in FIELDS}}
-
-    @classmethod
-    def of(cls, front_end: Mapping[str, float | int | str], sample_rate_hz: int) -> SpeakerMel:
-        """What `as_front_end` gave; raises ModelError where something is missing or no number."""
-        try:
-            values = {name: kind(front_end[name]) for name, kind in FIELDS.items()}
-        except (KeyError, ValueError, TypeError) as e:
-            raise ModelError(f"not a contract of a speaker-mel front end: {e}") from e
-        return cls(sample_rate_hz=sample_rate_hz, **values)
+        return {"samples": self.samples, **super().as_front_end()}
 
     def frame_count(self, samples: int) -> int:
         """How many frames a clip of so many samples has: one around every `stride`-th sample."""
@@ -122,14 +105,3 @@ class SpeakerMel:
     def features(self, samples: Array, start: int | None = None) -> Array:
         """Mono samples (n,) -> float32 (channels, frames): `window` of `spectrogram`."""
         return self.window(self.spectrogram(samples), start)
-
-
-FIELDS: Mapping[str, type] = {
-    "frames": int,
-    "fft": int,
-    "stride": int,
-    "channels": int,
-    "low_hz": float,
-    "high_hz": float,
-}
-"""What a contract's `front_end` holds, and as what."""

@@ -96,7 +96,7 @@ def test_clips_and_contracts_that_do_not_fit_are_refused() -> None:
     ):
         with pytest.raises(InputError, match=fault):
             next(ecapa.chunks(clip.astype(np.float32), contract))
-    with pytest.raises(ModelError, match="not a contract of a speaker-mel"):
+    with pytest.raises(ModelError, match="not a contract of the speaker mel front end"):
         next(ecapa.chunks(sweep(), models.get("eat").contract()))
     other = InputContract.from_json(contract.to_json().replace('"frames": 200', '"frames": 100'))
     with pytest.raises(ModelError, match=r"front end makes \[80, 100\]"):

@@ -165,5 +165,5 @@ def test_what_does_not_fit_together_is_refused(tree: Path, tmp_path: Path, small
     )
     with pytest.raises(InputError, match="200 frames at 16000 Hz, the model takes 100"):
         speakers.embed(load(out), out, engine, shorter, name="engine")
-    with pytest.raises(ModelError, match="not a contract of a speaker-mel"):
+    with pytest.raises(ModelError, match="not a contract of the speaker mel front end"):
         speakers.embed(load(out), out, engine, eat.contract(), name="engine")

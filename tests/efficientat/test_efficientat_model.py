@@ -35,7 +35,7 @@ def test_clips_and_contracts_that_do_not_fit_are_refused() -> None:
     plain = efficientat.contract()
     with pytest.raises(InputError, match="empty"):
         next(efficientat.chunks(np.zeros(0, np.float32), plain))
-    with pytest.raises(ModelError, match="not a contract of a log-mel"):
+    with pytest.raises(ModelError, match="not a contract of the log-mel front end"):
         next(efficientat.chunks(CLIP, models.get("kws").contract()))
     turned = replace(plain, inputs=(replace(plain.inputs[0], shape=(1, 1, 200, 128)),))
     with pytest.raises(ModelError, match=r"front end makes \[1, 1, 128, 200\]"):

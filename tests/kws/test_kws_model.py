@@ -48,7 +48,7 @@ def test_clips_and_contracts_that_do_not_fit_are_refused() -> None:
         next(kws.chunks(np.zeros(0, np.float32), CONTRACT))
     with pytest.raises(InputError, match="not mono"):
         next(kws.chunks(np.zeros((2, 16000), np.float32), CONTRACT))
-    with pytest.raises(ModelError, match="not a contract of an MFCC"):
+    with pytest.raises(ModelError, match="not a contract of the MFCC front end"):
         next(kws.chunks(sweep(), models.get("eat").contract()))
     other = InputContract.from_json(CONTRACT.to_json().replace('"coefficients": 10', '"coefficients": 12'))
     with pytest.raises(ModelError, match=r"front end makes \[49, 12\]"):
