@@ -186,14 +186,16 @@ class SshBoard:
                 exchange.feed(() if without_input else stdin, before_end=turn.before_end)
                 ended = exchange.wait(timeout_s, stall_s=stall_s)
                 if not ended and exchange.stalled_s() > stall_s:
-                    raise self._frozen(stall_s)
+                    raise self._let_go(f"the board has taken no data for {stall_s:g} s")
             except BaseException as e:
                 if isinstance(e, KeyboardInterrupt):
                     self._stop(marker.pid)
                 exchange.abandon()
                 raise
             if not ended:
-                self._stop(marker.pid)
+                if not self._stop(marker.pid) and stall_s < math.inf:
+                    exchange.abandon()
+                    raise self._let_go(f"the connection was lost, nothing came for {timeout_s:g} s")
                 with contextlib.suppress(BoardUnreachable):
                     exchange.wait(_LAST_WORDS_S)
             never_ran = ended and marker.missing
@@ -212,25 +214,27 @@ class SshBoard:
                 raise
             raise self._gone from e
 
-    def _frozen(self, stall_s: float) -> BoardUnreachable:
-        """A board that takes nothing any more will not stop its program either: let go of it at once."""
+    def _let_go(self, why: str) -> BoardUnreachable:
+        """A board that is deaf or dumb will not stop its program either: have no more to do with it."""
         self._gone = BoardUnreachable(
-            f"{self.address}: the board has taken no data for {stall_s:g} s",
+            f"{self.address}: {why}",
             hint="it or its network hangs; what arrived is kept, and the next push goes on from there",
         )
         self.close()
         return self._gone
 
-    def _stop(self, pid: int | None) -> None:
-        """Out of turn: it is this or a program left on the board."""
+    def _stop(self, pid: int | None) -> bool:
+        """Whether the board has done so. Out of turn: it is this or a program left on the board."""
         if pid is None:
-            return
+            return False
         with contextlib.suppress(BoardUnreachable):
             command = shlex.join(["sh", "-c", STOP, "sh", str(pid), str(GRACE_S)])
             stopping = Exchange(self._open().start(command))
             stopping.feed(())
-            stopping.wait(_STOP_TIMEOUT_S)
-            stopping.result(timed_out=False)
+            stopped = stopping.wait(_STOP_TIMEOUT_S)
+            stopping.result(timed_out=not stopped)
+            return stopped
+        return False
 
 
 class _Early:

@@ -266,6 +266,8 @@ def _judged(log: str, route: Route, folder: Path) -> BoardUnreachable:
             f"{config.address}: what answers there is not an SSH server ({last})",
             hint="check the port; if it is right, the board's sshd may be refusing more connections",
         )
+    if openssh_words.greeting(log) is not None:
+        return lost(config.address, ConnectionError(f"before the log-in was through: {last}"))
     return BoardUnreachable(
         f"{config.address}: `ssh` cannot connect: {last}", hint="does `ssh -v` by hand get in?"
     )

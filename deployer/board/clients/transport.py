@@ -7,6 +7,20 @@ from typing import Any
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_SERVICE_REQUEST
+from paramiko.packet import Packetizer
+
+LONGEST_PACKET_BYTES = 256 * 1024
+"""What OpenSSH takes at most, in either role; RFC 4253, 6.1, asks for 35,000."""
+
+
+class BoundedPacketizer(Packetizer):
+    """Refuses a length that no server means. paramiko would wait, for good, until as many bytes have come."""
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """As the parent's; raises SSHException."""
+        if n > LONGEST_PACKET_BYTES:
+            raise paramiko.SSHException(f"a packet that says it has {n} bytes")
+        return super().read_all(n, check_rekey)
 
 
 class BoardTransport(paramiko.Transport):
@@ -17,19 +31,19 @@ class BoardTransport(paramiko.Transport):
     loopback then waits out its time limit.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, sock: Any, **kwargs: Any) -> None:
         self._service_requested = False
-        super().__init__(*args, **kwargs)
+        super().__init__(sock, packetizer_class=BoundedPacketizer, **kwargs)
         # GCM first: one pass over the bytes in place of two, a third less work at both ends where it is known.
         options = self.get_security_options()
         options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm" not in name)
 
     def get_exception(self) -> Exception | None:
-        """What ended the connection. A garbled message breaks whichever parser meets it, in that parser's own way."""
+        """What ended the connection. A garbled message breaks each parser in its own way."""
         error = super().get_exception()
         if error is None or isinstance(error, (paramiko.SSHException, OSError, EOFError)):
             return error
-        garbled = paramiko.SSHException(f"a garbled message: {error}")
+        garbled = paramiko.SSHException(f"a garbled message: {str(error) or type(error).__name__}")
         garbled.__cause__ = error
         return garbled
 

@@ -1,7 +1,8 @@
-"""A greeting with one byte spoilt: whichever parser meets it, the board is unreachable and no traceback shows."""
+"""One byte spoilt where no checksum is looked at yet: the board is unreachable, at once and without a traceback."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,15 @@ def test_a_spoilt_greeting_is_a_board_that_cannot_be_reached(server: Place) -> N
                 assert config.address in str(e) and e.hint
                 refused += 1
     assert refused > 0.5 * answered_bytes / EVERY_BYTES
+
+
+def test_a_spoilt_length_is_not_waited_for(server: Place) -> None:
+    """The first byte of a packet is its length: a quarter of a gigabyte that never comes is no reason to wait."""
+    with Wire(server.config.host, server.config.port) as wire:
+        config = server.config.model_copy(update={"host": wire.host, "port": wire.port, "host_key": "off"})
+        with SshBoard(config.model_copy(update={"client": "paramiko"})) as board:
+            board.run(["true"], timeout_s=20)
+            time.sleep(0.2)  # what ends the channel has come too
+            wire.from_board.corrupt_at_byte = wire.from_board.passed_bytes
+            with pytest.raises(BoardUnreachable, match=r"connection was lost \("):
+                board.run(["true"], timeout_s=20)
