@@ -9,6 +9,7 @@ import numpy as np
 from board_runner.contract import Array, InputContract, Tensors, TensorSpec
 from board_runner.errors import InputError, ModelError
 from board_runner.models.base import Decision
+from board_runner.models.classes import best_class, class_scores, only_output
 
 METRIC = "accuracy"
 CARRY: Mapping[str, str] = {}
@@ -69,12 +70,7 @@ def scores(outputs: Sequence[Tensors]) -> Array:
 
     Raises ModelError when there is not one output of one finite vector of at least two classes.
     """
-    if len(outputs) != 1 or len(outputs[0]) != 1:
-        raise ModelError("EAT gives one output tensor of one run")
-    logits = np.asarray(next(iter(outputs[0].values())), np.float32).reshape(-1)
-    if logits.size < 2 or not np.isfinite(logits).all():
-        raise ModelError("the model's output is no vector of finite class scores")
-    return logits
+    return class_scores(only_output(outputs, "EAT"))
 
 
 def decode(outputs: Sequence[Tensors]) -> Decision:
@@ -82,8 +78,4 @@ def decode(outputs: Sequence[Tensors]) -> Decision:
 
     Raises ModelError as `scores` does.
     """
-    logits = scores(outputs)
-    best = int(np.argmax(logits))
-    powers = np.exp(logits - logits[best])
-    second = np.partition(logits, -2)[-2]
-    return Decision(class_id=best, score=float(1 / powers.sum()), margin=float(logits[best]) - float(second))
+    return best_class(scores(outputs))

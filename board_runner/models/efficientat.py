@@ -13,7 +13,7 @@ from board_runner.contract import Array, InputContract, Tensors, TensorSpec
 from board_runner.errors import InputError, ModelError
 from board_runner.frontends.logmel import LogMel
 from board_runner.models.base import Decision
-from board_runner.models.kws import best_class, class_scores
+from board_runner.models.classes import best_class, class_scores
 
 METRIC = "accuracy"
 CARRY: Mapping[str, str] = {}

@@ -13,6 +13,7 @@ from board_runner.contract import Array, InputContract, Tensors, TensorSpec
 from board_runner.errors import InputError, ModelError
 from board_runner.frontends.mfcc import Mfcc
 from board_runner.models.base import Decision
+from board_runner.models.classes import best_class, class_scores, only_output
 
 METRIC = "accuracy"
 CARRY: Mapping[str, str] = {}
@@ -57,9 +58,7 @@ def scores(outputs: Sequence[Tensors]) -> Array:
 
     Raises ModelError when there is not one output of one finite vector of at least two classes.
     """
-    if len(outputs) != 1 or len(outputs[0]) != 1:
-        raise ModelError("keyword spotting gives one output tensor of one run")
-    return class_scores(next(iter(outputs[0].values())))
+    return class_scores(only_output(outputs, "keyword spotting"))
 
 
 def decode(outputs: Sequence[Tensors]) -> Decision:
@@ -68,20 +67,3 @@ def decode(outputs: Sequence[Tensors]) -> Decision:
     Raises ModelError as `scores` does.
     """
     return best_class(scores(outputs))
-
-
-def class_scores(output: Array) -> Array:
-    """One vector of logits, float32; raises ModelError unless it has two classes and is finite."""
-    logits = np.asarray(output, np.float32).reshape(-1)
-    if logits.size < 2 or not np.isfinite(logits).all():
-        raise ModelError("the model's output is no vector of finite class scores")
-    return logits
-
-
-def best_class(output: Array) -> Decision:
-    """The decision on one vector of logits; raises ModelError unless it has two classes and is finite."""
-    logits = class_scores(output)
-    best = int(np.argmax(logits))
-    powers = np.exp(logits - logits[best])
-    second = np.partition(logits, -2)[-2]
-    return Decision(class_id=best, score=float(1 / powers.sum()), margin=float(logits[best]) - float(second))
