@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from deployer import artifacts, at_work, on_board, program
-from deployer import build as build_step
+from deployer import artifacts, at_work, on_board
 from deployer import convert as convert_step
 from deployer import export as export_step
 from deployer import run as run_step
 from deployer.artifacts import Artifacts
 from deployer.board.base import Board
 from deployer.board.config import BoardConfig
-from deployer.board.ssh import SshBoard
-from deployer.building import configured
-from deployer.comparison import board_stage, compare_sim, references
+from deployer.comparison import board_stage, compare_sim, reached, references
 from deployer.comparison.board_stage import Simulator
 from deployer.comparison.compare import StageOutputs
 from deployer.comparison.compare_sim import Compared, Request
@@ -81,28 +78,19 @@ def reference(
 
 def _board_stage(project: Project, config: BoardConfig, clips: Sequence[Path], *, emit: Emit) -> StageOutputs:
     """Tensors where the board can give them, else class ids, and the detail says why."""
-    settings = project.deployment.settings
-    needed = [file for file in on_board.board_files(project, emit=emit) if file.source not in project.clips]
-    placed = project.program_on(config)
-    own = _has_own_simulator(project)
-    simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=own)
-    if simulator is not None and simulator.own:
-        needed.append(
-            BoardFile(source=_own_simulator(project, emit=emit), name=board_stage.OWN, executable=True)
-        )
     purpose = "deploy compare-sim"
-    with SshBoard(config) as board:
-        on_board.push_to(board, project, config, needed, emit=emit)
-        why_not = board_stage.missing(board, simulator)
-        if simulator is not None and why_not is None:
+    what = reached.needed(project, config, emit=emit)
+    with reached.reach(project, config, what, emit=emit) as there:
+        board, placed = there.board, there.placed
+        if there.simulator is not None:
             with at_work.working(board, purpose, emit=emit):
-                return _board_tensors(board, project, simulator, clips, emit=emit).stage
+                return _board_tensors(board, project, there.simulator, clips, emit=emit).stage
         wavs = [BoardFile(source=clip, name=PurePosixPath(clip.name)) for clip in clips]
-        on_board.push_to(board, project, config, [*needed, *wavs], emit=emit)
+        on_board.push_to(board, project, config, [*there.files, *wavs], emit=emit)
         with at_work.working(board, purpose, emit=emit):
             class_ids = _class_ids(board, placed, clips, emit=emit)
     emit(Finished(step="board", note=f"{len(class_ids)} clips, class ids only"))
-    detail = f"{placed.name} on {config.name}: class ids only, since {why_not}"
+    detail = f"{placed.name} on {config.name}: class ids only, since {there.why_not}"
     return StageOutputs(stage="board", detail=detail, outputs={}, class_ids=class_ids)
 
 
@@ -121,27 +109,12 @@ def _board_tensors(
     board: Board, project: Project, simulator: Simulator, clips: Sequence[Path], *, emit: Emit
 ) -> board_stage.BoardTensors:
     contract = project.contract
-    image = project.ready_image or converted(project).image
+    image = reached.image_of(project)
     inputs = ((wav.name, convert_step.model_input(project.model, contract, wav)) for wav in clips)
     expected = board_stage.expected_of(image)
     answers = board_stage.simulate(board, simulator, inputs, contract.outputs, expected=expected)
     where = f"{simulator.path.name} on {board.name}"
     return board_stage.collect(answers, total=len(clips), where=where, emit=emit)
-
-
-def _has_own_simulator(project: Project) -> bool:
-    if configured.is_wanted(project):
-        return configured.simulator_job(project) is not None
-    return project.deployment.settings.program is None
-
-
-def _own_simulator(project: Project, *, emit: Emit) -> Path:
-    job = configured.simulator_job(project) if configured.is_wanted(project) else None
-    if job is not None:
-        return build_step.build(job, emit=emit).path
-    path = project.deployment.state_dir / "program" / board_stage.OWN.name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return program.build_python_program(path, program.SIMULATOR)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ COMMANDS = {
     "run": "Run one clip on the board and show what it says.",
     "bench": "Run every clip on the board several times and time it.",
     "compare-sim": "Hold the stages of the model against each other.",
+    "eval": "Measure the model over a whole data set, by any stages, and hold them against each other.",
     "tune": "Choose levels and 8 or 16 bits by convolution: accuracy against size and speed.",
     "sweep": "Time a model at several batch sizes, each held to the answers one by one.",
     "speakers": "Embed the clips of a manifest and measure how well speakers are told apart.",

@@ -171,19 +171,39 @@ def _interval(what: str, hits: int, of: int) -> str:
 
 
 def _flips(console: Console, row: Comparison, labels: Sequence[str]) -> None:
-    if not row.flips:
+    flips(
+        console,
+        row.flips,
+        len(row.flips),
+        reference=row.reference,
+        candidate=row.candidate,
+        labels=labels,
+    )
+
+
+def flips(
+    console: Console,
+    found: Sequence[Flip],
+    count: int,
+    *,
+    reference: str,
+    candidate: str,
+    labels: Sequence[str],
+) -> None:
+    """The first of `count` flips, each with both classes and by how much they lead; nothing where there is none."""
+    if not found:
         return
-    title = f"{len(row.flips)} clips that {row.candidate} decides otherwise than {row.reference}"
+    title = f"{count} clips that {candidate} decides otherwise than {reference}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("clip", row.reference, row.candidate, "truth"):
+    for name in ("clip", reference, candidate, "truth"):
         table.add_column(name, overflow="fold")
-    for flip in row.flips[:FLIPS]:
+    for flip in found[:FLIPS]:
         table.add_row(*_flip_cells(flip, labels))
     table.caption = "in brackets by how much the class leads the second; the closest first"
     table.caption_justify = "left"
     console.print(table)
-    if len(row.flips) > FLIPS:
-        console.print(f"[dim]... and {len(row.flips) - FLIPS} more; --json has all[/]")
+    if count > FLIPS:
+        console.print(f"[dim]... and {count - FLIPS} more; --json has all[/]")
 
 
 def _flip_cells(flip: Flip, labels: Sequence[str]) -> list[str]:

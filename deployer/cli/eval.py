@@ -1,0 +1,81 @@
+"""`deploy eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from board_runner.errors import UsageError
+from deployer.cli.options import Session, board, common
+from deployer.comparison import stages
+from deployer.project import Project
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("eval")
+@click.argument("dataset", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--stage",
+    "names",
+    multiple=True,
+    type=click.Choice(stages.NAMES),
+    default=("onnx",),
+    show_default="onnx",
+    help="What answers; several are held against each other in this order.",
+)
+@click.option("--fold", "folds", multiple=True, help="These folds alone; may be repeated.")
+@click.option(
+    "--units", type=_FILE, help="A recogniser's tokens, for texts as truth: lines of `unit number`."
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes at once. [default: one a core]")
+@click.option("--fresh", is_flag=True, help="Ask for every answer anew.")
+@click.option(
+    "--worst", type=click.IntRange(min=0), default=10, show_default=True, help="Worst clips to show."
+)
+@click.option("--confusion", type=_FILE, help="Write the last stage's confusion matrix, as CSV.")
+@click.option("--min-metric", type=float, help="Exit with 1 where a stage's metric is below.")
+@click.option("--max-metric", type=float, help="The same for an error rate that is above.")
+@board
+@common
+def command(
+    session: Session,
+    *,
+    dataset: Path | None,
+    names: tuple[str, ...],
+    folds: tuple[str, ...],
+    units: Path | None,
+    jobs: int | None,
+    fresh: bool,
+    worst: int,
+    confusion: Path | None,
+    min_metric: float | None,
+    max_metric: float | None,
+    board_name: str | None,
+) -> None:
+    """Measure the model over DATASET (default: the project's clips) by its own metric.
+
+    DATASET is a folder of wavs named as ESC-50 names them, a folder with one folder a class, a table (.csv, .tsv)
+    with columns like path and class, or a manifest of speakers. What was answered once is not asked again, so an
+    interrupted evaluation goes on where it was.
+    """
+    from deployer.cli import evaluated
+    from deployer.evaluation import evaluate, gate
+    from deployer.evaluation.evaluate import Request
+
+    project = Project(session.deployment)
+    limits = gate.Limits(least=min_metric, most=max_metric)
+    if confusion is not None and not confusion.parent.is_dir():
+        raise UsageError(f"no folder {confusion.parent}", hint="make it first")
+    request = Request(
+        stages=names, dataset=dataset, folds=folds, jobs=jobs, fresh=fresh, units=units, worst=max(worst, 20)
+    )
+    with session.progress() as emit:
+        done = evaluate.evaluate(
+            project, request, config=lambda: session.deployment.board(board_name), emit=emit
+        )
+    if confusion is not None:
+        confusion.write_text(evaluated.confusion_csv(done.record), encoding="utf-8")
+    session.show(evaluated.as_data(done), lambda: evaluated.show(done, worst=worst))
+    gate.require(done.record, limits)

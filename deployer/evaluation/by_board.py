@@ -1,0 +1,138 @@
+"""The board as a stage: scores of all classes where it can show tensors, else the class that its program prints.
+
+Clips travel some at a time, as many as half of the free flash holds, and go away again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from deployer import artifacts, at_work
+from deployer import run as run_step
+from deployer.board.base import Board, Upload
+from deployer.board.config import BoardConfig
+from deployer.comparison import board_stage, reached
+from deployer.comparison.reached import Reached
+from deployer.comparison.sources import StageSource
+from deployer.errors import BoardUnreachable, TransferError
+from deployer.evaluation.answering import Answered
+from deployer.evaluation.answers import ClassOnly
+from deployer.evaluation.listing import Listed
+from deployer.evaluation.reading import Reading
+from deployer.events import Emit
+from deployer.project import Project
+from deployer.records import BoardInfo
+
+STAGE = "board"
+FOLDER = "eval"
+"""Below `current/`: the wavs of a batch."""
+
+MOST_BYTES = 64 << 20
+LEAST_BYTES = 1 << 20
+CLASSES_ONLY = "classes alone: no top 5, no calibration, no margins"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnBoard:
+    """An open board as a stage; a function as `answering.Runs` describes."""
+
+    source: StageSource
+    info: BoardInfo
+    notes: tuple[str, ...]
+    reading: Reading
+    reached: Reached
+    batch_bytes: int
+
+    def __call__(self, clips: Iterable[Listed], count: int, emit: Emit) -> Iterator[Sequence[Answered]]:
+        """Raises ProgramFailed for a clip without a result, TransferError, NoSpace, BoardUnreachable."""
+        with at_work.working(self.reached.board, "deploy eval", emit=emit):
+            if self.reached.simulator is None:
+                for batch in batches(clips, self.batch_bytes):
+                    yield from self._classes(batch)
+            else:
+                yield from self._scores(clips)
+
+    def _scores(self, clips: Iterable[Listed]) -> Iterator[Sequence[Answered]]:
+        assert self.reached.simulator is not None
+        for listed in clips:
+            tensor = [(listed.clip.name, self.reading.tensor(listed.clip))]
+            outputs = self.reading.contract.outputs
+            for seen in board_stage.simulate(self.reached.board, self.reached.simulator, tensor, outputs):
+                yield [(listed, self.reading.answer([seen.tensors], listed.clip))]
+
+    def _classes(self, batch: Sequence[Listed]) -> Iterator[Sequence[Answered]]:
+        placed, board = self.reached.placed, self.reached.board
+        names = [PurePosixPath(FOLDER, f"{listed.key[:16]}.wav") for listed in batch]
+        try:
+            board.push(
+                [_upload(one, placed.directory / name) for one, name in zip(batch, names, strict=True)]
+            )
+            for listed, name in zip(batch, names, strict=True):
+                found = run_step.run_clip(board, placed, str(name)).class_id
+                yield [(listed, ClassOnly(class_id=found))]
+        finally:
+            with contextlib.suppress(BoardUnreachable, TransferError):  # never in place of what went wrong
+                _remove(board, [placed.directory / name for name in names])
+
+
+@contextmanager
+def opened(project: Project, config: BoardConfig, reading: Reading, *, emit: Emit) -> Iterator[OnBoard]:
+    """The board with program and model on it. Raises what a push raises."""
+    what = reached.needed(project, config, emit=emit)
+    with reached.reach(project, config, what, emit=emit) as there:
+        facts = there.board.facts(there.placed.directory)
+        room = (facts.free_kib or 0) << 9  # half of it, in bytes
+        shows = there.simulator.path.name if there.simulator is not None else there.placed.name
+        why = f", since {there.why_not}" if there.why_not else ""
+        yield OnBoard(
+            source=StageSource(
+                name=STAGE,
+                detail=f"{shows} on {config.name}",
+                model_sha256=artifacts.sha256(reached.image_of(project)),
+                tools=_programs(there),
+                chip=facts.chip or "",
+            ),
+            info=at_work.board_info(config, facts),
+            notes=() if there.simulator is not None else (f"{CLASSES_ONLY}{why}",),
+            reading=reading,
+            reached=there,
+            batch_bytes=max(LEAST_BYTES, min(MOST_BYTES, room)),
+        )
+
+
+def batches(clips: Iterable[Listed], most_bytes: int) -> Iterator[list[Listed]]:
+    """Clips whose files come to `most_bytes` at most; a larger one goes alone."""
+    batch: list[Listed] = []
+    held = 0
+    for listed in clips:
+        size = listed.clip.path.stat().st_size
+        if batch and held + size > most_bytes:
+            yield batch
+            batch, held = [], 0
+        batch.append(listed)
+        held += size
+    if batch:
+        yield batch
+
+
+def _upload(listed: Listed, target: PurePosixPath) -> Upload:
+    source: Path = listed.clip.path
+    return Upload(source=source, target=target, sha256=artifacts.sha256(source))
+
+
+def _remove(board: Board, places: Sequence[PurePosixPath]) -> None:
+    """A board's command line holds some thousand bytes: some at a time."""
+    for start in range(0, len(places), 32):
+        board.run(["rm", "-f", *map(str, places[start : start + 32])], timeout_s=60)
+
+
+def _programs(there: Reached) -> str:
+    """Which programs answer: their hashes, and where the board's own simulator lies."""
+    hashes = sorted(artifacts.sha256(file.source) for file in there.files)
+    own = str(there.simulator.path) if there.simulator is not None else ""
+    return hashlib.sha256("\n".join([*hashes, own]).encode()).hexdigest()

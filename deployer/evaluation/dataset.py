@@ -1,0 +1,146 @@
+"""A data set as it lies on disk -> its clips with what is true of each, one at a time and in a fixed order.
+
+Known are ESC-50's file names (`FOLD-CLIP-TAKE-TARGET.wav`), a directory a class, a table (CSV or TSV) and the
+manifest that `deploy prepare voxceleb1` writes.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from board_runner.errors import InputError, UsageError
+from deployer import prepare
+from deployer.datasets import manifest
+
+PATH_COLUMNS = ("path", "file", "filename", "clip", "wav")
+TRUTH_COLUMNS = ("target", "class", "class_id", "label", "category", "speaker", "tokens", "text")
+TABLES = {".csv": ",", ".tsv": "\t"}
+_SKIPPED = (".", "_")
+"""Directories and files that begin so are no clips: `_background_noise_`, and what systems leave behind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """One clip. `truth` is the data set's own word for it: a class by id or name, a speaker, what was said.
+
+    `name` is its place in the data set; `start_frame` the window of features that is taken, None for the model's
+    choice.
+    """
+
+    path: Path
+    name: str
+    truth: str
+    fold: str = ""
+    start_frame: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """Where it lies, how it is laid out, and its clips: iterating reads the disk again."""
+
+    root: Path
+    layout: str
+    read: Callable[[], Iterator[Clip]]
+    folds: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Clip]:
+        return (clip for clip in self.read() if not self.folds or clip.fold in self.folds)
+
+
+def find(path: Path, *, folds: Sequence[str] = ()) -> DataSet:
+    """The data set at `path`; with `folds` those alone. Reads no audio.
+
+    Raises InputError for what is no data set, UsageError where folds are asked for and clips have none.
+    """
+    if path.suffix.lower() in TABLES and path.is_file():
+        return _with(path.parent, "table", lambda: _table(path), folds)
+    if path.suffix.lower() == ".json" or (path / manifest.NAME).is_file():
+        return _with(path if path.is_dir() else path.parent, "manifest", lambda: _listed(path), folds)
+    if not path.is_dir():
+        raise InputError(
+            f"{path}: no data set", hint="give a folder of wavs, a table (.csv, .tsv) or a manifest"
+        )
+    first = next(_walk(path), None)
+    if first is None:
+        raise InputError(f"{path}: no wav in this folder", hint="`deploy prepare` makes wavs of other audio")
+    if prepare.target_of(first.name) is not None:
+        return _with(path, "ESC-50 names", lambda: _named(path), folds)
+    return _with(path, "class directories", lambda: _sorted_by_class(path), folds)
+
+
+def _with(root: Path, layout: str, read: Callable[[], Iterator[Clip]], folds: Sequence[str]) -> DataSet:
+    if folds and not next(read()).fold:
+        raise UsageError(
+            f"{root}: its clips have no folds",
+            hint="ESC-50's names and a column `fold` of a table state them",
+        )
+    return DataSet(root=root, layout=layout, read=read, folds=tuple(folds))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """Every wav below, by name; a directory's files before its directories'."""
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(_SKIPPED))
+        for name in sorted(files):
+            if name.lower().endswith(".wav") and not name.startswith(_SKIPPED):
+                yield Path(place, name)
+
+
+def _named(root: Path) -> Iterator[Clip]:
+    for path in _walk(root):
+        target = prepare.target_of(path.name)
+        if target is None:
+            raise InputError(
+                f"{path}: not a name of ESC-50's kind, as the others are",
+                hint="take it out, or list the clips in a table",
+            )
+        fold = path.name.partition("-")[0]
+        yield Clip(path=path, name=path.relative_to(root).as_posix(), truth=str(target), fold=fold)
+
+
+def _sorted_by_class(root: Path) -> Iterator[Clip]:
+    for path in _walk(root):
+        inside = path.relative_to(root)
+        if len(inside.parts) < 2:
+            raise InputError(
+                f"{path}: of no class",
+                hint="put it into a folder named after its class, name it as ESC-50 does, or write a table",
+            )
+        yield Clip(path=path, name=inside.as_posix(), truth=inside.parts[0])
+
+
+def _listed(path: Path) -> Iterator[Clip]:
+    folder = path if path.is_dir() else path.parent
+    for clip in manifest.load(path).clips:
+        yield Clip(path=folder / clip.file, name=clip.file, truth=clip.speaker, start_frame=clip.start_frame)
+
+
+def _table(path: Path) -> Iterator[Clip]:
+    """A row a clip, paths from the table's own folder."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file, delimiter=TABLES[path.suffix.lower()])
+            names = rows.fieldnames or ()
+            where, truth = (_column(path, names, known) for known in (PATH_COLUMNS, TRUTH_COLUMNS))
+            for row in rows:
+                yield _row(path, rows.line_num, row, where, truth)
+    except (OSError, UnicodeDecodeError, csv.Error) as e:
+        raise InputError(f"{path}: cannot be read as a table ({e})") from e
+
+
+def _column(path: Path, names: Sequence[str], known: Sequence[str]) -> str:
+    for name in known:
+        if name in names:
+            return name
+    raise InputError(f"{path}: no column {' or '.join(known)}; it has {', '.join(names) or 'none'}")
+
+
+def _row(path: Path, line: int, row: Mapping[str, str | None], where: str, truth: str) -> Clip:
+    file, said = row.get(where), row.get(truth)
+    if not file or not said:
+        raise InputError(f"{path}, line {line}: no {where if not file else truth}")
+    return Clip(path=path.parent / file, name=file, truth=said, fold=row.get("fold") or "")

@@ -1,0 +1,226 @@
+"""`deploy eval`: the stages over a data set, each answer once, and what all of them come to."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from board_runner.contract import InputContract
+from board_runner.errors import InputError, UsageError
+from board_runner.models import ecapa
+from deployer import __version__, records
+from deployer.board.config import BoardConfig
+from deployer.comparison import sources, stages
+from deployer.comparison.sources import StageSource
+from deployer.datasets import manifest
+from deployer.evaluation import by_board, dataset, kinds, recogniser
+from deployer.evaluation.answer_file import VERSION, AnswerFile
+from deployer.evaluation.answering import ByEngine, BySimulator, Runs, answer_all
+from deployer.evaluation.dataset import DataSet
+from deployer.evaluation.kinds import Kind, Measured
+from deployer.evaluation.listing import Listing
+from deployer.evaluation.reading import Reading
+from deployer.evaluation.record import KIND, DataSetInfo, EvalRecord, StageRecord
+from deployer.evaluation.versus import Versus
+from deployer.events import Emit, ignore
+from deployer.project import GRAPHS, Project
+from deployer.records import BoardInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to evaluate and how. `dataset` None means the project's clips; `fresh` computes what is kept already.
+
+    `units` names a recogniser's tokens; `worst` clips are kept in the record.
+    """
+
+    stages: Sequence[str]
+    dataset: Path | None = None
+    folds: Sequence[str] = ()
+    jobs: int | None = None
+    fresh: bool = False
+    units: Path | None = None
+    worst: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """A saved evaluation."""
+
+    record: EvalRecord
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """One stage, ready to run."""
+
+    source: StageSource
+    reading: Reading
+    runs: Runs
+    notes: tuple[str, ...] = ()
+    board: BoardInfo | None = None
+
+    @property
+    def key(self) -> str:
+        """The hash of all that decides an answer but the clip."""
+        contract = self.reading.contract.to_json()
+        decides = (str(VERSION), __version__, self.reading.model_name, contract, self.source.key)
+        return hashlib.sha256("\n".join(decides).encode()).hexdigest()
+
+
+def evaluate(
+    project: Project, request: Request, *, config: Callable[[], BoardConfig], emit: Emit = ignore
+) -> Evaluated:
+    """Run the stages over the data set and save the record; `config` is asked only if `board` is among them.
+
+    Interrupted, it keeps the answers so far and goes on from them when it is called again. Raises UsageError,
+    InputError, MissingArtifact before anything runs where that can be known.
+    """
+    check_stages(request.stages)
+    found = dataset.find(request.dataset or project.clips_dir, folds=request.folds)
+    makers = {name: _made(project, name, request.jobs) for name in request.stages if name != by_board.STAGE}
+    kind = kinds.of(
+        project.model,
+        classes=project.contract.outputs[0].shape[-1],
+        labels=project.labels,
+        units_file=request.units,
+        worst=request.worst,
+    )
+    _check_windows(found, project.contract)
+    with ExitStack() as stack:
+        listing = stack.enter_context(Listing(found, check=kind.check, emit=emit))
+        ran: list[_Stage] = []
+        files: list[AnswerFile] = []
+        for name in request.stages:
+            with _ready(project, makers.get(name), config, emit=emit) as stage:
+                files.append(stack.enter_context(_file(project, stage, fresh=request.fresh)))
+                answer_all(name, stage.runs, listing, files[-1], emit=emit)
+                ran.append(stage)
+        measured, versus = _count(kind, request.stages, listing, files)
+    record = _record(project, ran, measured, _info(found, listing), versus)
+    return Evaluated(record=record, path=record.save(project.runs_dir))
+
+
+def check_stages(names: Sequence[str]) -> None:
+    """One or more different, known stages. Raises UsageError."""
+    if len(names) != 1:
+        stages.check_names(names)
+    elif names[0] not in stages.NAMES:
+        raise UsageError(f"no stage {names[0]!r}", hint=f"stages: {', '.join(stages.NAMES)}")
+
+
+def _made(project: Project, name: str, jobs: int | None) -> _Stage:
+    """Any stage but the board. Raises MissingArtifact or ConfigError where what it runs is not there."""
+    if GRAPHS in project.vendor:
+        source, contract = recogniser.source(project, name)
+    else:
+        source, contract = sources.of(project, name), project.contract
+    reading = Reading(model_name=project.model_name, contract=contract)
+    at_once = stages.jobs_or_cores(jobs)
+    runs: Runs
+    if source.simulation is not None:
+        runs = BySimulator(stage=name, simulation=source.simulation, reading=reading, jobs=at_once)
+    else:
+        assert source.make is not None
+        runs = ByEngine(make=source.make, reading=reading, jobs=at_once)
+    return _Stage(source=source, reading=reading, runs=runs)
+
+
+@contextmanager
+def _ready(
+    project: Project, made: _Stage | None, config: Callable[[], BoardConfig], *, emit: Emit
+) -> Iterator[_Stage]:
+    """The stage as made, or the board's, which is connected for as long as it runs."""
+    if made is not None:
+        yield made
+        return
+    reading = Reading(model_name=project.model_name, contract=project.contract)
+    with by_board.opened(project, config(), reading, emit=emit) as there:
+        yield _Stage(source=there.source, reading=reading, runs=there, notes=there.notes, board=there.info)
+
+
+def _file(project: Project, stage: _Stage, *, fresh: bool) -> AnswerFile:
+    name = stage.source.name
+    path = project.deployment.state_dir / "eval" / f"{name}-{stage.key[:16]}.jsonl"
+    about = {"stage": name, "detail": stage.source.detail, "model_sha256": stage.source.model_sha256}
+    return AnswerFile(path, about | {"key": stage.key}, fresh=fresh)
+
+
+def _count(
+    kind: Kind, names: Sequence[str], listing: Listing, files: Sequence[AnswerFile]
+) -> tuple[list[Measured], tuple[Versus, ...]]:
+    """Every clip's answers once, in the data set's order."""
+    counting = [kind.counting() for _ in names]
+    pairs = list(itertools.pairwise(range(len(names))))
+    if len(names) > 2:
+        pairs.append((0, len(names) - 1))
+    pairing = [kind.pairing(names[a], names[b]) for a, b in pairs]
+    for listed in listing:
+        answers = [file.read(listed.key) for file in files]
+        for count, answer in zip(counting, answers, strict=True):
+            count.add(listed.clip, answer)
+        for pair, (a, b) in zip(pairing, pairs, strict=True):
+            pair.add(listed.clip, answers[a], answers[b])
+    return [count.measured() for count in counting], tuple(pair.versus() for pair in pairing)
+
+
+def _record(
+    project: Project,
+    ran: Sequence[_Stage],
+    measured: Sequence[Measured],
+    info: DataSetInfo,
+    versus: tuple[Versus, ...],
+) -> EvalRecord:
+    run_id, created = records.new_id(KIND)
+    return EvalRecord(
+        id=run_id,
+        created=created,
+        model=project.model_name,
+        board=next((stage.board for stage in ran if stage.board is not None), None),
+        labels=tuple(project.labels),
+        sha256={"dataset": info.sha256} | {s.source.name: s.source.model_sha256 for s in ran},
+        settings={"stages": [stage.source.name for stage in ran], "chip": project.deployment.settings.chip},
+        dataset=info,
+        stages=tuple(
+            StageRecord(
+                stage=stage.source.name,
+                detail=stage.source.detail,
+                model_sha256=stage.source.model_sha256,
+                key=stage.key,
+                measured=one,
+                notes=stage.notes,
+            )
+            for stage, one in zip(ran, measured, strict=True)
+        ),
+        versus=versus,
+        tool_version=__version__,
+    )
+
+
+def _info(found: DataSet, listing: Listing) -> DataSetInfo:
+    return DataSetInfo(
+        path=str(found.root.absolute()),
+        layout=found.layout,
+        folds=found.folds,
+        clips=listing.clips,
+        distinct=listing.distinct,
+        sha256=listing.sha256,
+    )
+
+
+def _check_windows(found: DataSet, contract: InputContract) -> None:
+    """A manifest states windows of features: they must be the model's."""
+    if found.layout != "manifest":
+        return
+    mel, listing = ecapa.front_end(contract), manifest.load(found.root)
+    if (listing.frames, listing.sample_rate_hz) != (mel.frames, mel.sample_rate_hz):
+        raise InputError(
+            f"the manifest's windows are {listing.frames} frames at {listing.sample_rate_hz} Hz, "
+            f"the model takes {mel.frames} at {mel.sample_rate_hz} Hz",
+            hint="prepare the data set anew",
+        )

@@ -1,0 +1,76 @@
+"""The clips of one evaluation with the hash of each: on disk, so that memory does not grow with the data set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from board_runner.errors import InputError
+from deployer.evaluation import scratch
+from deployer.evaluation.dataset import Clip
+from deployer.events import Advanced, Emit, Finished, Started
+
+STEP = "data set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A clip and its key: the SHA-256 of its file, and of the window where the data set states one."""
+
+    clip: Clip
+    key: str
+
+
+class Listing:
+    """Clips in the data set's order; a context manager, for it lies in a temporary database.
+
+    `clips` counts them, `distinct` those of different content; `sha256` is of all keys and truths, in order.
+    """
+
+    def __init__(self, clips: Iterable[Clip], *, check: Callable[[Clip], object], emit: Emit) -> None:
+        """Read and hash every clip. Raises InputError for one that cannot be read, for none, as `check` does."""
+        self._database = scratch.database("clips (path, name, truth, fold, start_frame, key)")
+        digest = hashlib.sha256()
+        self.clips = 0
+        emit(Started(step=STEP, unit="clips"))
+        for clip in clips:
+            check(clip)
+            key = _key(clip)
+            digest.update(f"{key} {clip.truth}\n".encode())
+            row = (str(clip.path), clip.name, clip.truth, clip.fold, clip.start_frame, key)
+            self._database.execute("INSERT INTO clips VALUES (?, ?, ?, ?, ?, ?)", row)
+            self.clips += 1
+            emit(Advanced(step=STEP, done=self.clips, note=clip.name))
+        if not self.clips:
+            raise InputError("the data set has no clip", hint="is --fold one that it has?")
+        self.sha256 = digest.hexdigest()
+        (self.distinct,) = self._database.execute("SELECT count(DISTINCT key) FROM clips").fetchone()
+        twice = f", {self.clips - self.distinct} of them again" if self.distinct < self.clips else ""
+        emit(Finished(step=STEP, note=f"{self.clips} clips{twice}"))
+
+    def __iter__(self) -> Iterator[Listed]:
+        """May be begun again, and several at once."""
+        for path, name, truth, fold, start, key in self._database.execute(
+            "SELECT * FROM clips ORDER BY rowid"
+        ):
+            clip = Clip(path=Path(path), name=name, truth=truth, fold=fold, start_frame=start)
+            yield Listed(clip=clip, key=key)
+
+    def __enter__(self) -> Listing:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._database.close()
+
+
+def _key(clip: Clip) -> str:
+    try:
+        with clip.path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256")
+    except OSError as e:
+        raise InputError(f"{clip.path}: cannot be read ({e.strerror or e})") from e
+    if clip.start_frame is not None:
+        content.update(f"@{clip.start_frame}".encode())
+    return content.hexdigest()
