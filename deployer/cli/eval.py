@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -76,6 +77,6 @@ def command(
             project, request, config=lambda: session.deployment.board(board_name), emit=emit
         )
     if confusion is not None:
-        confusion.write_text(evaluated.confusion_csv(done.record), encoding="utf-8")
-    session.show(evaluated.as_data(done), lambda: evaluated.show(done, worst=worst))
-    gate.require(done.record, limits)
+        confusion.write_text(evaluated.confusion_csv(done), encoding="utf-8")
+    session.show(asdict(done), lambda: evaluated.show(done, worst=worst))
+    gate.require(done, limits)

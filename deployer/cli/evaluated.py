@@ -1,12 +1,10 @@
-"""An evaluation, drawn: as tables for people, as data for programs."""
+"""An evaluation, drawn: as tables for people, as a matrix for programs."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -17,7 +15,6 @@ from board_runner.errors import UsageError
 from deployer.cli import compared
 from deployer.cli.console import results
 from deployer.evaluation.class_figures import ClassFigures
-from deployer.evaluation.evaluate import Evaluated
 from deployer.evaluation.record import EvalRecord, StageRecord
 from deployer.evaluation.transcript_figures import TranscriptFigures
 from deployer.evaluation.versus import Versus
@@ -27,11 +24,6 @@ from deployer.metrics import speakers
 CONFUSED = 10
 MATRIX = 14
 """Up to so many classes the matrix is printed whole."""
-
-
-def as_data(done: Evaluated) -> dict[str, Any]:
-    """The record, and where it is kept."""
-    return asdict(done.record) | {"path": str(done.path)}
 
 
 def confusion_csv(record: EvalRecord) -> str:
@@ -48,9 +40,9 @@ def confusion_csv(record: EvalRecord) -> str:
     return text.getvalue()
 
 
-def show(done: Evaluated, *, worst: int) -> None:
+def show(record: EvalRecord, *, worst: int) -> None:
     """A row a stage; then classes, confusions, worst clips of the last stage; then stage against stage."""
-    console, record = results(), done.record
+    console = results()
     data = record.dataset
     console.print(f"{record.model} over {data.clips} clips ({data.layout}) in {escape(data.path)}")
     last = record.stages[-1]
@@ -68,7 +60,7 @@ def show(done: Evaluated, *, worst: int) -> None:
         _versus(console, versus, record.labels)
     for stage in record.stages:
         console.print(f"[dim]{stage.stage}: {escape('; '.join((stage.detail, *stage.notes)))}[/]")
-    console.print(f"[dim]kept in {escape(str(done.path))}[/]")
+    console.print(f"[dim]kept as {record.id}: `deploy history show` has it[/]")
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:

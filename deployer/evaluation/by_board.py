@@ -25,6 +25,7 @@ from deployer.evaluation.answers import ClassOnly
 from deployer.evaluation.listing import Listed
 from deployer.evaluation.reading import Reading
 from deployer.events import Emit
+from deployer.keep_run import board_info
 from deployer.project import Project
 from deployer.records import BoardInfo
 
@@ -97,7 +98,7 @@ def opened(project: Project, config: BoardConfig, reading: Reading, *, emit: Emi
                 tools=_programs(there),
                 chip=facts.chip or "",
             ),
-            info=at_work.board_info(config, facts),
+            info=board_info(config, facts),
             notes=() if there.simulator is not None else (f"{CLASSES_ONLY}{why}",),
             reading=reading,
             reached=there,

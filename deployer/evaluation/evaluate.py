@@ -27,6 +27,7 @@ from deployer.evaluation.reading import Reading
 from deployer.evaluation.record import KIND, DataSetInfo, EvalRecord, StageRecord
 from deployer.evaluation.versus import Versus
 from deployer.events import Emit, ignore
+from deployer.history import interchange
 from deployer.project import GRAPHS, Project
 from deployer.records import BoardInfo
 
@@ -45,14 +46,6 @@ class Request:
     fresh: bool = False
     units: Path | None = None
     worst: int = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluated:
-    """A saved evaluation."""
-
-    record: EvalRecord
-    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +68,8 @@ class _Stage:
 
 def evaluate(
     project: Project, request: Request, *, config: Callable[[], BoardConfig], emit: Emit = ignore
-) -> Evaluated:
-    """Run the stages over the data set and save the record; `config` is asked only if `board` is among them.
+) -> EvalRecord:
+    """Run the stages over the data set; the record is kept in the history. `config` is asked only for `board`.
 
     Interrupted, it keeps the answers so far and goes on from them when it is called again. Raises UsageError,
     InputError, MissingArtifact before anything runs where that can be known.
@@ -103,7 +96,8 @@ def evaluate(
                 ran.append(stage)
         measured, versus = _count(kind, request.stages, listing, files)
     record = _record(project, ran, measured, _info(found, listing), versus)
-    return Evaluated(record=record, path=record.save(project.runs_dir))
+    interchange.keep(project.history(emit), record)
+    return record
 
 
 def check_stages(names: Sequence[str]) -> None:

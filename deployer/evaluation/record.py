@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -65,28 +62,21 @@ class EvalRecord:
     kind: str = KIND
     version: int = VERSION
 
-    def save(self, directory: Path) -> Path:
-        """Write `<id>.json`, whole or not at all; gives its path."""
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{self.id}.json"
-        part = path.with_suffix(f".part-{os.getpid()}")
-        part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
-        return path
-
 
 _ADAPTER = TypeAdapter(EvalRecord)
 
 
-def load(path: Path) -> EvalRecord:
-    """Read a record; raises UsageError when it is none, or of a later version."""
+def of_fields(fields: Any, *, place: str) -> EvalRecord:
+    """A record from its JSON, as the history has it; raises UsageError, which names `place`."""
     try:
-        record = _ADAPTER.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as e:
-        raise UsageError(f"{path}: no record of an evaluation ({e})") from e
+        record = _ADAPTER.validate_python(fields)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{place}: no record of an evaluation: {where}: {first['msg']}") from e
     if record.kind != KIND or record.version != VERSION:
         raise UsageError(
-            f"{path}: a record of kind {record.kind!r}, version {record.version}; "
+            f"{place}: a record of kind {record.kind!r}, version {record.version}; "
             f"this deploy reads {KIND!r}, version {VERSION}"
         )
     return record
