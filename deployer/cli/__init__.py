@@ -36,6 +36,7 @@ COMMANDS = {
     "speakers": "Embed the clips of a manifest and measure how well speakers are told apart.",
     "report": "Show a saved run as Markdown or JSON.",
     "history": "List, show, compare, tag, remove, export or import saved runs.",
+    "explain": "Say why a board answers otherwise than the simulator.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
     "board": "List, add, ask, use, find, forget or simulate boards.",
     "toolchain": "Make a stand-in of the vendor's tools.",

@@ -1,0 +1,1 @@
+"""`deploy explain`: why a board answers otherwise than the simulator; a check a module."""

@@ -1,0 +1,144 @@
+"""The checks in their order, and the first cause that one of them proves."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from board_runner.errors import DeployError
+from deployer import at_work
+from deployer.board.base import Board
+from deployer.board.config import BoardConfig
+from deployer.board.ssh import SshBoard
+from deployer.comparison import board_stage
+from deployer.errors import CheckFailed
+from deployer.events import Emit, ignore
+from deployer.explaining import (
+    case as cases,
+)
+from deployer.explaining import (
+    contents,
+    dequantisation,
+    input_contract,
+    label_order,
+    on_board,
+    origin,
+    replay,
+    scores,
+    staleness,
+)
+from deployer.explaining.case import Case
+from deployer.explaining.finding import Finding
+from deployer.explaining.replay import Replay
+from deployer.explaining.scores import Scores
+from deployer.project import Project
+from deployer.records import RunRecord
+
+PURPOSE = "deploy explain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """The findings in the order of the checks, up to the first proven one. `board`: None where none was asked."""
+
+    run: str
+    board: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def cause(self) -> Finding | None:
+        """The first proven cause, after which nothing was looked at."""
+        return next((finding for finding in self.findings if finding.verdict == "proven"), None)
+
+    def raise_failure(self) -> None:
+        """Raise CheckFailed with the first proven cause."""
+        if self.cause is not None:
+            raise CheckFailed(f"{self.cause.check}: {self.cause.what}", hint=self.cause.cure)
+
+
+def as_data(explanation: Explanation) -> dict[str, Any]:
+    """For JSON; `cause` is the first proven finding or null."""
+    cause = explanation.cause
+    return {**asdict(explanation), "cause": asdict(cause) if cause is not None else None}
+
+
+def explain(
+    project: Project,
+    record: RunRecord,
+    config: BoardConfig | None,
+    *,
+    kept_scores: Path | None = None,
+    emit: Emit = ignore,
+) -> Explanation:
+    """Look for the cause of a run's wrong answers; without `config` in the record and on this machine alone.
+
+    `kept_scores` is a file or folder of the board's raw scores. Nothing on the board is changed but the folder
+    in which its dla_simulator works. Raises UsageError for a run of another model, BoardUnreachable, TransferError.
+    """
+    names, host = cases.names_of(record, project), cases.on_host(project)
+    with tempfile.TemporaryDirectory(prefix="deploy-explain-") as temporary, _connected(config) as board:
+        if board is None:
+            case = Case(record, project, names, host, cases.from_record(record, names, host))
+        else:
+            side, held = on_board.gather(board, record, names, host, Path(temporary))
+            case = Case(record, project, names, host, held, side)
+        checks = _checks(case, board, kept_scores, emit=emit)
+        findings = tuple(_to_the_first_proven(checks))
+    return Explanation(run=record.id, board=config.name if config is not None else None, findings=findings)
+
+
+def _to_the_first_proven(checks: Iterable[Finding]) -> Iterator[Finding]:
+    """What comes after a proven cause would be found in its consequences."""
+    for finding in checks:
+        yield finding
+        if finding.verdict == "proven":
+            return
+
+
+def _checks(case: Case, board: Board | None, kept_scores: Path | None, *, emit: Emit) -> Iterator[Finding]:
+    """Every check, in the order in which one is to be believed before the next; what it needs is got for it."""
+    yield contents.check(case)
+    replayed = replay.replay(case, emit=emit)
+    yield origin.check(case, replayed)
+    yield input_contract.check(case, replayed)
+    board_scores = _scores(case, board, replayed, kept_scores, emit=emit)
+    yield dequantisation.check(replayed, board_scores)
+    yield staleness.check(case, replayed, board_scores)
+    yield label_order.check(case, replayed)
+    yield replay.check(case, replayed, dequantisation.engine_differs(replayed, board_scores))
+
+
+@contextlib.contextmanager
+def _connected(config: BoardConfig | None) -> Iterator[Board | None]:
+    """The board, which says by itself which chip it has: a `chip:` that was configured may be the mistake."""
+    if config is None:
+        yield None
+        return
+    with SshBoard(config.model_copy(update={"chip": None})) as board:
+        yield board
+
+
+def _scores(case: Case, board: Board | None, replayed: Replay, kept: Path | None, *, emit: Emit) -> Scores:
+    """From the user's files, else by the board's dla_simulator where one is there."""
+    if replayed.engine is None:
+        return scores.none(replayed.why_not)
+    if kept is not None:
+        return scores.from_files(kept, replayed, replayed.engine.outputs)
+    if board is None:
+        return scores.none("no board was asked")
+    settings, placed = case.project.deployment.settings, case.project.program_on(board.config)
+    if case.board is not None:
+        placed = replace(placed, directory=case.board.directory)
+    simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=True)
+    why_not = board_stage.missing(board, simulator)
+    if simulator is None or why_not is not None:
+        return scores.none(why_not or "")
+    try:
+        with at_work.working(board, PURPOSE, emit=emit):
+            return scores.from_board(board, simulator, replayed, emit=emit)
+    except DeployError as e:
+        return scores.none(e)
