@@ -1,0 +1,142 @@
+"""Checks 5 to 7 over real benches of programs that are planted on the board."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from deployer import resources
+from tests.explaining.conftest import IDS, Bench, program
+
+NAMES = (resources.configs_dir() / "labels/esc50.txt").read_text(encoding="utf-8").splitlines()
+PLACE = {name: at for at, name in enumerate(sorted(NAMES))}
+
+PREVIOUS = 'old=$(cat last 2>/dev/null || echo 49); echo "$id" >last; id=$old'
+TWO_BEFORE = 'echo "$id" >>all; id=$(tail -n 3 all | head -n 1)'
+COUNTS = "n=$(cat count 2>/dev/null || echo 0); n=$((n + 1)); echo $n >count; id=$(((id * n * n + n) % 50))"
+
+
+@pytest.mark.parametrize(
+    ("plant", "check", "words"),
+    [
+        (PREVIOUS, "stale or truncated", "every answer is that of the clip before"),
+        (TWO_BEFORE, "stale or truncated", "every answer is that of the clip 2 runs before"),
+        ("id=7", "stale or truncated", "says class 7 of every clip; the simulator has 5 classes for 5 clips"),
+        ("id=$((id + 50))", "stale or truncated", "outside of the model's 50 classes"),
+        (COUNTS, "stale or truncated", "not the same answer for the same clip"),
+        ("id=$((id + 1))", "label order", "one too high, on all 5 clips"),
+        ("id=$(((id + 49) % 50))", "label order", "one too low, the first becoming the last"),
+        ("id=$((49 - id))", "label order", "counted from the end"),
+        (
+            'case "$id" in 10) id=12 ;; 11) id=30 ;; esac',
+            "replay",
+            "computes something else, on 2 of 5 clips",
+        ),
+    ],
+)
+def test_a_program_that_spoils_its_answer_is_explained(
+    plant: str, check: str, words: str, fresh: Bench
+) -> None:
+    """The first cause that is proven is the planted one; files, chip and input are found to be fine before it."""
+    fresh.write(program=fresh.script(program(plant)))
+    fresh.bench(runs=2)
+
+    code, told = fresh.explain()
+
+    assert (1, check) == (code, told["cause"]["check"]), told
+    assert words in told["cause"]["what"]
+    assert told["cause"]["cure"]
+    before = {f["check"]: f["verdict"] for f in told["findings"][:-1]}
+    assert {
+        "contents": "fine",
+        "chip and toolchain": "fine",
+        "input contract": "fine",
+    }.items() <= before.items()
+
+
+def test_a_program_that_is_right_is_left_alone(fresh: Bench) -> None:
+    """The plants are what is found, not the script that carries them."""
+    fresh.write(program=fresh.script(program()))
+    fresh.bench(runs=2)
+
+    code, told = fresh.explain()
+
+    assert (0, None) == (code, told["cause"]), told
+
+
+def test_a_program_that_sorts_the_names_is_explained(fresh: Bench) -> None:
+    """The board prints the place among the sorted names, the targets are in the model's order."""
+    fresh.write(program=fresh.script(program(ids=_sorted_ids())))
+    fresh.bench()
+
+    code, told = fresh.explain()
+
+    assert (1, "label order") == (code, told["cause"]["check"])
+    assert "in the alphabetical order of the names" in told["cause"]["what"]
+
+
+def _sorted_ids() -> Mapping[str, int]:
+    return {clip: PLACE[NAMES[class_id]] for clip, class_id in IDS.items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (sorted(NAMES), "sorted by name"),
+        (NAMES[1:] + NAMES[:1], "moved by one"),
+        (NAMES[-1:] + NAMES[:-1], "moved by one"),
+        (NAMES[::-1], "from the last to the first"),
+        ([*NAMES[:10], NAMES[11], NAMES[10], *NAMES[12:]], "2 names elsewhere"),
+    ],
+    ids=["alphabetical", "one-less", "one-more", "reversed", "permuted"],
+)
+def test_a_label_file_in_another_order_is_found(names: list[str], words: str, benched: Bench) -> None:
+    """Ids, model and clips agree, only the names do not: a fault that no board can have."""
+    (benched.root / "labels.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    benched.write(model={"labels": "labels.txt"}, program=benched.script(program()))
+    benched.bench()
+
+    code, told = benched.explain()
+
+    assert (1, "label order") == (code, told["cause"]["check"]), told
+    assert words in told["cause"]["what"]
+    assert "by number, 5 of 5 clips are right" in told["cause"]["evidence"][1]
+
+
+def test_names_of_the_users_own_prove_nothing(fresh: Bench) -> None:
+    """Other words for the classes are no other order."""
+    fresh.write(model={"labels": [f"sound {i}" for i in range(50)]}, program=fresh.script(program()))
+    fresh.bench()
+
+    code, told = fresh.explain()
+
+    assert (0, None) == (code, told["cause"])
+
+
+def test_a_model_that_counts_otherwise_than_the_clips_is_found(fresh: Bench) -> None:
+    """Simulator and board agree, and both give the place among the sorted names: the files' names show it."""
+    ids = {}
+    for clip, class_id in IDS.items():
+        renamed = clip.replace(f"-{class_id}_", f"-{NAMES.index(sorted(NAMES)[class_id])}_")
+        (fresh.clips / clip).rename(fresh.clips / renamed)
+        ids[renamed] = class_id
+    fresh.write(program=fresh.script(program(ids=ids)))
+    fresh.bench()
+
+    code, told = fresh.explain()
+
+    assert (1, "label order") == (code, told["cause"]["check"]), told
+    assert "5 of 5 clips are right so, 0 as they are" in told["cause"]["what"]
+
+
+def test_a_run_without_answers_is_not_guessed_at(fresh: Bench) -> None:
+    """A program that fails has its reason in the record; explain repeats it and proves nothing."""
+    fresh.write(program=fresh.script('#!/bin/sh\necho "MI_IPU_Invoke error, ret 17"\n'))
+    assert not fresh.bench().samples
+
+    code, told = fresh.explain()
+
+    last = told["findings"][-1]
+    assert (0, "cannot tell", "the run has no class ids") == (code, last["verdict"], last["what"])
+    assert "gave no result" in last["evidence"][0]
