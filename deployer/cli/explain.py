@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def command(
     session: Session, run: str | None, offline: bool, scores: Path | None, board_name: str | None
 ) -> None:
-    """Say why the board of RUN (a path, an id or its beginning; default: the newest) is wrong.
+    """Say why the board of RUN (a path, an id or its beginning, a tag; default: the newest) is wrong.
 
     Checks in order: the bytes on the board, chip and toolchain, the input contract, dequantisation, stale or
     truncated output, label order, and a replay of the board's own bytes in the simulator. The first cause that is
@@ -37,7 +37,8 @@ def command(
     from deployer.project import Project
 
     project = Project(session.deployment)
-    record = records.load(records.find(run, project.runs_dir))
+    as_file = run is not None and Path(run).is_file()
+    record = records.load(Path(str(run))) if as_file else project.history().record(run)
     known = board_name or next(
         (name for name in (record.board.name, record.board.address) if name in session.deployment.boards),
         None,

@@ -16,7 +16,7 @@ from deployer.board.base import BoardFacts
 from deployer.board.files import digests
 from deployer.errors import MissingArtifact
 from deployer.project import Project
-from deployer.records import RunRecord
+from deployer.records import RunRecord, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +112,15 @@ class Case:
         return f"{self.names.model} is damaged"
 
     @property
+    def runs(self) -> tuple[Sample, ...]:
+        """Every run that gave an answer, warm-up too, in order; of two variants that were compared the first."""
+        return tuple(sample for sample in self.record.samples if sample.variant in ("", "a"))
+
+    @property
     def answers(self) -> dict[str, tuple[int, ...]]:
         """Clip -> the class ids that the board gave, each once, in the order of the runs."""
         found: dict[str, tuple[int, ...]] = {}
-        for sample in self.record.samples:
+        for sample in self.runs:
             before = found.get(sample.clip, ())
             found[sample.clip] = before if sample.class_id in before else (*before, sample.class_id)
         return found

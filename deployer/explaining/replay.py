@@ -123,7 +123,7 @@ def check(case: Case, replayed: Replay, differing: Sequence[str] = ()) -> Findin
             cure="driver, IPU or their version: `deploy compare-sim fixed offline board` shows by how much; update "
             "the board's firmware to the SDK of the toolchain",
         )
-    if not case.record.samples:
+    if not case.runs:
         return CHECK.cannot_tell("the run has no class ids", evidence=_failures(case), cure=_WHY_NONE)
     if replayed.why_not:
         return CHECK.cannot_tell(f"nothing to replay: {replayed.why_not}", cure=_NO_BYTES)

@@ -71,7 +71,7 @@ def _unsteady(case: Case) -> Finding | None:
 
 def _stale(case: Case) -> int | None:
     """How many runs late the answers are, if that alone makes each clip's own the same every time."""
-    runs = case.record.samples
+    runs = case.runs
     for lag in LAGS:
         by_clip: dict[str, set[int]] = {}
         for before, now in zip(runs, runs[lag:], strict=False):
@@ -100,7 +100,7 @@ def _lagging(case: Case, replayed: Replay) -> Finding | None:
     """The answer of a run before, in every run, where it is another than the clip's own."""
     if not apart(case, replayed, compared(case, replayed)):
         return None
-    own, runs = replayed.class_ids, case.record.samples
+    own, runs = replayed.class_ids, case.runs
     for lag in LAGS:
         pairs = [(a, b) for a, b in zip(runs, runs[lag:], strict=False) if a.clip in own and b.clip in own]
         telling = [(a, b) for a, b in pairs if own[a.clip] != own[b.clip]]
@@ -137,7 +137,7 @@ def _of_scores(replayed: Replay, scores: Scores) -> Finding | None:
 
 
 def _nothing(case: Case, replayed: Replay, scores: Scores) -> Finding:
-    if not case.record.samples and not scores.outputs:
+    if not case.runs and not scores.outputs:
         return CHECK.cannot_tell("the run has no class ids, and no tensors are at hand")
     clips = compared(case, replayed)
     if not clips:

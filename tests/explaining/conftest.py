@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import shutil
@@ -136,13 +137,12 @@ def fresh(
 @pytest.fixture
 def benched(fresh: Bench, lab: Bench) -> Bench:
     """The same after the healthy bench, with all of its files on the board."""
-    shutil.copytree(lab.root / ".deploy" / "runs", fresh.root / ".deploy" / "runs")
+    record = lab.project.history().record()
     shutil.copytree(lab.place.files, fresh.place.files, symlinks=True)
     for link in (path for path in fresh.place.files.rglob("*") if path.is_symlink()):
         target = str(link.readlink()).replace(f"/{lab.place.files.name}/", f"/{fresh.place.files.name}/")
         link.unlink()
         link.symlink_to(target)
-    for record in (fresh.root / ".deploy" / "runs").glob("*.json"):
-        text = record.read_text(encoding="utf-8")
-        record.write_text(text.replace(str(lab.place.config.directory), str(fresh.place.config.directory)))
+    settings = {**record.settings, "directory": str(fresh.place.config.directory / "current")}
+    fresh.project.history().add(dataclasses.replace(record, settings=settings))
     return fresh

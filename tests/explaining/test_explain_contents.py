@@ -81,7 +81,7 @@ def test_another_release_is_told_from_damage(benched: Bench) -> None:
     """Pushed since: not the flash's fault, and the cure is another; the run's own release is not kept."""
     benched.write(program=benched.script(program()), board={"keep": 0})
     newest = benched.bench()
-    old = next(path.stem for path in (benched.root / ".deploy/runs").iterdir() if path.stem != newest.id)
+    old = next(run.id for run in benched.project.history().find() if run.id != newest.id)
 
     code, told = benched.explain(old)
 
@@ -93,7 +93,7 @@ def test_a_release_that_is_kept_is_looked_into(benched: Bench) -> None:
     """After a later push the run's own release is still on the board, whole: it is the one that is judged."""
     benched.write(program=benched.script(program()))
     newest = benched.bench()
-    old = next(path.stem for path in (benched.root / ".deploy/runs").iterdir() if path.stem != newest.id)
+    old = next(run.id for run in benched.project.history().find() if run.id != newest.id)
 
     code, told = benched.explain(old)
 
@@ -182,17 +182,17 @@ def test_a_log_without_hashes_is_held_against_this_machines_files(benched: Bench
     """A run pasted from a serial console has no hashes: the board's clip is compared with this machine's."""
     asked = "\n".join(f"./prog_sed_eat -i {c} -m models/eat.img\n{_said(c)}" for c in CLIPS)
     record = paste.parse_log(asked.encode(), source="serial.log", model="eat", labels=[])
-    path = record.save(benched.project.runs_dir)
+    benched.project.history().add(record)
     board = ("--board", "desk")
 
-    code, told = benched.explain(str(path), *board)
+    code, told = benched.explain(record.id, *board)
     assert (0, "fine") == (code, told["findings"][0]["verdict"]), told
 
     benched.on_board(CLIP).chmod(0o644)
     _stereo(benched.on_board(CLIP))
-    code, told = benched.explain(str(path), *board)
+    code, told = benched.explain(record.id, *board)
     assert (1, f"{CLIP} on the board is another file than this machine's") == (code, told["cause"]["what"])
-    code, told = benched.explain(str(path), "--offline")
+    code, told = benched.explain(record.id, "--offline")
     assert (0, "cannot tell") == (code, told["findings"][0]["verdict"])
 
 
