@@ -122,11 +122,6 @@ def _echo_lines(lines: Iterable[str]) -> None:
 @common
 def lock(session: Session, asked: Asked, take_away: bool) -> None:
     """Show who is at work on a board, or with --break end a claim that nobody holds any more."""
-    if not asked.many:
-        with session.progress() as emit:
-            shown = jobs.lock_of(asked.one(session), emit, take_away=take_away)
-        session.show(_lock_data(shown), lambda: click.echo(shown.in_words()))
-        return
     work = fleet.Work(
         command="board lock",
         job=lambda config, emit: jobs.lock_of(config, emit, take_away=take_away),
@@ -134,7 +129,7 @@ def lock(session: Session, asked: Asked, take_away: bool) -> None:
         row=lambda shown: (shown.in_words(),),
         data=_lock_data,
     )
-    fleet.over(session, asked, work)
+    fleet.one_or_over(session, asked, work, lambda shown: click.echo(shown.in_words()))
 
 
 def _show_last_run(session: Session, asked: Asked) -> None:

@@ -45,6 +45,16 @@ class Work(Generic[T]):
     text: Callable[[FleetResult[T]], None] | None = None
 
 
+def one_or_over(session: Session, asked: Asked, work: Work[T], show: Callable[[T], None]) -> None:
+    """Do the work on the one board asked for and tell it by `show`, or `over` many."""
+    if asked.many:
+        over(session, asked, work)
+        return
+    with session.progress() as emit:
+        done = work.job(asked.one(session), emit)
+    session.show(work.data(done), lambda: show(done))
+
+
 def over(session: Session, asked: Asked, work: Work[T]) -> None:
     """Do the work on every board asked for, show it, keep who failed, and exit with the one code."""
     boards = boards_of(session.deployment, asked, work.command)

@@ -18,11 +18,6 @@ from deployer.release.keeping import Collected
 @common
 def command(session: Session, asked: Asked, dry_run: bool) -> None:
     """Remove from a board what nothing needs: cut-off transfers, releases beyond `keep:`, unused contents."""
-    if not asked.many:
-        with session.progress() as emit:
-            done = on_board.collect(asked.one(session), dry_run=dry_run, emit=emit)
-        session.show(asdict(done), lambda: _text(done))
-        return
     work = fleet.Work(
         command="gc",
         job=lambda config, emit: on_board.collect(config, dry_run=dry_run, emit=emit),
@@ -30,7 +25,7 @@ def command(session: Session, asked: Asked, dry_run: bool) -> None:
         row=lambda done: (str(len(done.removed)), f"{done.bytes / 1e6:.1f}"),
         data=asdict,
     )
-    fleet.over(session, asked, work)
+    fleet.one_or_over(session, asked, work, _text)
 
 
 def _text(done: Collected) -> None:

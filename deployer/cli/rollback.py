@@ -18,11 +18,6 @@ from deployer.release.keeping import RolledBack
 @common
 def command(session: Session, asked: Asked, dry_run: bool) -> None:
     """Make the release before the current one current again, after checking that it is whole."""
-    if not asked.many:
-        with session.progress() as emit:
-            done = on_board.rollback(asked.one(session), dry_run=dry_run, emit=emit)
-        session.show(asdict(done), lambda: click.echo(f"{done.board}: {_words(done)}"))
-        return
     work = fleet.Work(
         command="rollback",
         job=lambda config, emit: on_board.rollback(config, dry_run=dry_run, emit=emit),
@@ -30,7 +25,7 @@ def command(session: Session, asked: Asked, dry_run: bool) -> None:
         row=lambda done: (_words(done),),
         data=asdict,
     )
-    fleet.over(session, asked, work)
+    fleet.one_or_over(session, asked, work, lambda done: click.echo(f"{done.board}: {_words(done)}"))
 
 
 def _words(done: RolledBack) -> str:

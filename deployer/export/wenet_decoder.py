@@ -7,32 +7,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from deployer.export.wenet_layers import EPSILON, position_table
+from deployer.export.wenet_layers import EPSILON, Heads, position_table
 from deployer.export.wenet_sizes import WenetShape
 
 
-class Heads(nn.Module):  # type: ignore[misc]
-    """Scaled dot-product attention in heads, from queries (N, L, width) over keys (N or 1, K, width)."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads, self.each = heads, width // heads
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.out = nn.Linear(width, width)
+class Attention(Heads):
+    """Attention from queries (N, L, width) over keys (N or 1, K, width)."""
 
     def forward(self, queries: Tensor, keys: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """(N, L, width); keys where `hidden` (L, K) are left out."""
         q = self._split(self.query(queries)).transpose(1, 2)
         k = self._split(self.key(keys)).permute(0, 2, 3, 1)
-        scores = q @ k / math.sqrt(self.each)
-        if hidden is not None:
-            scores = scores.masked_fill(hidden, -math.inf)
-        mixed = scores.softmax(dim=-1) @ self._split(self.value(keys)).transpose(1, 2)
-        return self.out(mixed.transpose(1, 2).flatten(2))
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(x.size(0), -1, self.heads, self.each)
+        return self._mixed(q @ k, keys, hidden)
 
 
 class DecoderLayer(nn.Module):  # type: ignore[misc]
@@ -40,8 +26,8 @@ class DecoderLayer(nn.Module):  # type: ignore[misc]
 
     def __init__(self, shape: WenetShape) -> None:
         super().__init__()
-        self.own = Heads(shape.width, shape.decoder_heads)
-        self.audio = Heads(shape.width, shape.decoder_heads)
+        self.own = Attention(shape.width, shape.decoder_heads)
+        self.audio = Attention(shape.width, shape.decoder_heads)
         self.widen = nn.Linear(shape.width, shape.decoder_hidden)
         self.narrow = nn.Linear(shape.decoder_hidden, shape.width)
         for name in ("norm_own", "norm_audio", "norm_feed"):

@@ -40,16 +40,34 @@ class Subsampling(nn.Module):  # type: ignore[misc]
         return self.linear(x.transpose(1, 2).flatten(2)) * self.scale
 
 
-class Attention(nn.Module):  # type: ignore[misc]
+class Heads(nn.Module):  # type: ignore[misc]
+    """What scaled dot-product attention in heads has in any form (arXiv 1706.03762)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.each = heads, width // heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.reshape(x.size(0), -1, self.heads, self.each)
+
+    def _mixed(self, products: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
+        """The values of `keys`, weighed by softmax of `products` (N, heads, T, K), but for those `hidden`."""
+        scores = products / math.sqrt(self.each)
+        if hidden is not None:
+            scores = scores.masked_fill(hidden, -math.inf)
+        mixed = scores.softmax(dim=-1) @ self._split(self.value(keys)).transpose(1, 2)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class RelativeAttention(Heads):
     """Heads over keys with positions: ((q + u) k + (q + v) p) / sqrt(width of a head)."""
 
     def __init__(self, shape: WenetShape) -> None:
-        super().__init__()
-        self.heads, self.each = shape.heads, shape.width // shape.heads
-        self.query = nn.Linear(shape.width, shape.width)
-        self.key = nn.Linear(shape.width, shape.width)
-        self.value = nn.Linear(shape.width, shape.width)
-        self.out = nn.Linear(shape.width, shape.width)
+        super().__init__(shape.width, shape.heads)
         self.position = nn.Linear(shape.width, shape.width, bias=False)
         self.pos_bias_u = nn.Parameter(torch.empty(self.heads, self.each))
         self.pos_bias_v = nn.Parameter(torch.empty(self.heads, self.each))
@@ -63,14 +81,7 @@ class Attention(nn.Module):  # type: ignore[misc]
         with_v = (q + self.pos_bias_v).squeeze(2).transpose(1, 2)
         k = self._split(self.key(keys)).permute(0, 2, 3, 1)
         p = self._split(self.position(positions)).permute(0, 2, 3, 1)
-        scores = (with_u @ k + with_v @ p) / math.sqrt(self.each)
-        if hidden is not None:
-            scores = scores.masked_fill(hidden, -math.inf)
-        mixed = scores.softmax(dim=-1) @ self._split(self.value(keys)).transpose(1, 2)
-        return self.out(mixed.transpose(1, 2).flatten(2))
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(x.size(0), -1, self.heads, self.each)
+        return self._mixed(with_u @ k + with_v @ p, keys, hidden)
 
 
 class CausalConvolution(nn.Module):  # type: ignore[misc]
@@ -113,7 +124,7 @@ class EncoderLayer(nn.Module):  # type: ignore[misc]
     def __init__(self, shape: WenetShape) -> None:
         super().__init__()
         self.before = FeedForward(shape.width, shape.hidden)
-        self.attention = Attention(shape)
+        self.attention = RelativeAttention(shape)
         self.convolution = CausalConvolution(shape)
         self.after = FeedForward(shape.width, shape.hidden)
         for name in ("norm_before", "norm_attention", "norm_convolution", "norm_after", "norm_last"):
