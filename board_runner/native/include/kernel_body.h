@@ -217,3 +217,9 @@ SGS_KERNEL body_lay_words(const int16_t *const x[2], int64_t stride, int64_t n, 
         }
     }
 }
+
+/* The entries of a set that are these bodies in every set but NEON's. */
+#define SGS_BODY_ENTRIES \
+    .quantize = body_quantize, .narrow = body_narrow, .scale = body_scale, .leaky = body_leaky, .add = body_add, \
+    .softmax = body_softmax, .layernorm = body_layernorm, .lay_bytes4 = body_lay_bytes4, \
+    .lay_bytes2 = body_lay_bytes2, .lay_words = body_lay_words

@@ -98,15 +98,6 @@ const struct sgs_kernels sgs_kernels_avx512 = {
     .quads_row = quads_row,
     .finish_row = finish_row,
     .finish_columns = finish_columns,
-    .quantize = body_quantize,
-    .narrow = body_narrow,
-    .scale = body_scale,
-    .leaky = body_leaky,
-    .add = body_add,
-    .softmax = body_softmax,
-    .layernorm = body_layernorm,
-    .lay_bytes4 = body_lay_bytes4,
-    .lay_bytes2 = body_lay_bytes2,
-    .lay_words = body_lay_words,
+    SGS_BODY_ENTRIES,
 };
 #endif
