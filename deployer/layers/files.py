@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from board_runner.contract import Array
+from board_runner.errors import UsageError
 from deployer.layers.measure import Errors
 from deployer.layers.report import LayerReport, LayerRow
 from toolchain_wrappers.sigmastar import layer_lines
 from toolchain_wrappers.sigmastar.layer_lines import LayerLine
 
 JSON, LINES, PLOT = "layers.json", "layers.txt", "layers.svg"
+
+_ADAPTER = TypeAdapter(LayerReport)
 
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 120
@@ -31,6 +35,19 @@ def as_data(report: LayerReport) -> dict[str, Any]:
     if report.jump is not None and math.isinf(report.jump.factor):
         whole["jump"]["factor"] = None
     return whole
+
+
+def parse(fields: Mapping[str, Any], place: str) -> LayerReport:
+    """What `as_data` made, back as a report; raises UsageError naming `place` and the field that is wrong."""
+    try:
+        rows = [{**row, **{key: _parsed(row[key]) for key in ("accumulated", "single")}} for row in fields["rows"]]
+        return _ADAPTER.validate_python({**fields, "rows": rows})
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{place}: no report on layers: {where}: {first['msg']}") from e
+    except (KeyError, TypeError) as e:
+        raise UsageError(f"{place}: no report on layers ({e!r})") from e
 
 
 def lines(report: LayerReport) -> str:
@@ -73,6 +90,12 @@ class Keeper:
 
 def _safe(name: str) -> str:
     return _SAFE.sub("_", name).strip("_")[-_LONGEST_NAME:] or "_"
+
+
+def _parsed(errors: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if errors is None:
+        return None
+    return {**errors, "sqnr_db": math.inf if errors["equal"] else errors["sqnr_db"]}
 
 
 def _row(row: LayerRow) -> dict[str, Any]:

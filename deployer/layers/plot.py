@@ -30,18 +30,23 @@ def draw(report: LayerReport, path: Path) -> Path:
     with matplotlib.rc_context({"svg.hashsalt": "deploy", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         axes = figure.subplots()
-        _curves(axes, report)
-        _jump(axes, report)
+        onto(axes, report)
         clips = f"{len(report.clips)} clips" if len(report.clips) != 1 else report.clips[0]
         axes.set_title(f"{report.candidate} against {report.reference}, {clips}", loc="left", color=_INK)
-        axes.set_xlabel("layer, in the order of execution")
-        axes.set_ylabel("SQNR, dB")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", alpha=0.25)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=4)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     return path
+
+
+def onto(axes: Axes, report: LayerReport) -> None:
+    """The same on somebody's own axes, which keep their title and looks."""
+    _curves(axes, report)
+    _jump(axes, report)
+    axes.set_xlabel("layer, in the order of execution")
+    axes.set_ylabel("SQNR, dB")
+    axes.grid(axis="y", alpha=0.25)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=4)
 
 
 def _curves(axes: Axes, report: LayerReport) -> None:

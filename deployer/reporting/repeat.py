@@ -1,0 +1,20 @@
+"""The command that makes a record once more."""
+
+from __future__ import annotations
+
+import shlex
+
+from deployer.records import RunRecord
+
+
+def command(record: RunRecord) -> str:
+    """For a shell, in the project's folder. A record that holds its own command gives that."""
+    kept = record.settings.get("command")
+    if kept:
+        return str(kept)
+    if record.kind == "parse":
+        return shlex.join(["deploy", "parse", str(record.settings.get("log", record.board.name)), "--save"])
+    words = ["deploy", record.kind, "--board", record.board.name]
+    if "runs" in record.settings:
+        words += ["--runs", str(record.settings["runs"])]
+    return shlex.join(words)
