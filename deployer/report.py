@@ -1,53 +1,19 @@
-"""Records drawn: rich tables for a terminal, Markdown from a template, plain data for JSON."""
+"""Records drawn for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
-import jinja2
 from rich import box
 from rich.table import Table
 
 from deployer.labels import shown
 from deployer.records import RunRecord
-from deployer.statistics import ClipSummary, Summary, summarise
+from deployer.reporting.data import of_record as as_data
+from deployer.reporting.page import accuracy_text
+from deployer.statistics import ClipSummary, summarise
 
-
-def as_data(record: RunRecord) -> dict[str, Any]:
-    """The record and its summary as plain data."""
-    summary = summarise(record)
-    figures = None
-    if summary is not None:
-        figures = {**asdict(summary), "accuracy": summary.accuracy}
-    return {"record": asdict(record), "summary": figures}
-
-
-def as_markdown(record: RunRecord) -> str:
-    """One self-contained Markdown page."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("deployer"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown, not HTML; cells are escaped by `cell`
-    )
-    environment.filters["cell"] = _cell
-    summary = summarise(record)
-    return environment.get_template("report.md.j2").render(
-        record=record,
-        summary=summary,
-        rows=[_row(clip, record.labels) for clip in summary.clips] if summary else [],
-        accuracy=accuracy_text(summary) if summary else "",
-    )
-
-
-def accuracy_text(summary: Summary) -> str:
-    """`9 of 10 clips right (90 %)`, or why there is no such figure."""
-    if summary.accuracy is None:
-        return "unknown: no class id in the file names"
-    return f"{summary.correct} of {summary.judged} clips right ({summary.accuracy:.0%})"
+__all__ = ["accuracy_text", "as_data", "clip_table", "summary_lines"]
 
 
 def clip_table(record: RunRecord) -> Table:
@@ -104,7 +70,3 @@ def _row(clip: ClipSummary, labels: Sequence[str]) -> list[str]:
         clip.post_process_median_ms,
     )
     return [clip.clip, says, shown(clip.target, labels), str(clip.runs), *(f"{t:.3f}" for t in times)]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -11,6 +11,8 @@ import pytest
 from board_runner.errors import UsageError
 from deployer import records, report
 from deployer.records import BoardInfo, Failure, RunRecord, Sample
+from deployer.reporting import markdown
+from deployer.reporting.page import page
 from deployer.statistics import summarise
 
 
@@ -110,9 +112,9 @@ def test_the_summary_counts_what_the_samples_say(record: RunRecord) -> None:
 
 def test_the_report_shows_every_clip_with_its_label(record: RunRecord) -> None:
     """The Markdown names clips, labels, failures and hashes, and keeps its tables whole."""
-    text = report.as_markdown(record)
+    text = markdown.as_markdown(page([record]))
 
-    assert "| 1-1-A-0.wav | 0 dog | 0 dog | 2 |" in text
+    assert "| 1-1-A-0.wav | right | 0 dog | 0 dog | 2 | 0 |" in text
     assert "0 dog / 1 rooster" in text
     assert "desk\\|1" in text
     assert "| 1-2-A-1.wav | 3 | no result |" in text
@@ -124,5 +126,5 @@ def test_a_record_without_samples_still_makes_a_report(record: RunRecord) -> Non
     empty = dataclasses.replace(record, samples=())
 
     assert summarise(empty) is None
-    assert "No run gave a result." in report.as_markdown(empty)
+    assert "No run gave a result." in markdown.as_markdown(page([empty]))
     assert json.loads(json.dumps(report.as_data(empty)))["summary"] is None

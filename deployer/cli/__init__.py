@@ -34,7 +34,7 @@ COMMANDS = {
     "tune": "Choose levels and 8 or 16 bits by convolution: accuracy against size and speed.",
     "sweep": "Time a model at several batch sizes, each held to the answers one by one.",
     "speakers": "Embed the clips of a manifest and measure how well speakers are told apart.",
-    "report": "Show a saved run as Markdown or JSON.",
+    "report": "Show runs as one HTML file, Markdown, JUnit XML, CSV or JSON.",
     "history": "List, show, compare, tag, remove, export or import saved runs.",
     "explain": "Say why a board answers otherwise than the simulator.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",

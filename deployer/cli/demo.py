@@ -11,6 +11,8 @@ from deployer.cli import bench as bench_command
 from deployer.cli import compared
 from deployer.cli.options import Session, common
 from deployer.project import Project
+from deployer.reporting import markdown
+from deployer.reporting.page import page
 
 
 @click.command("demo")
@@ -28,18 +30,18 @@ def command(session: Session, out: Path, runs: int) -> None:
     with session.progress() as emit, demo.project(out.resolve(), runs=runs) as deployment:
         project = Project(deployment)
         done = pipeline.run_all(project, deployment.board(None), emit=emit)
-    page = out / "report.md"
-    page.write_text(report.as_markdown(done.benched.record), encoding="utf-8")
+    written = out / "report.md"
+    written.write_text(markdown.as_markdown(page([done.benched.record])), encoding="utf-8")
     value = {
         "comparison": compared.as_data(done.compared),
         "bench": report.as_data(done.benched.record),
-        "report": str(page),
+        "report": str(written),
     }
 
     def text() -> None:
         compared.show(done.compared)
         bench_command.show(done.benched)
-        click.echo(f"report: {page}")
+        click.echo(f"report: {written}")
 
     session.show(value, text)
     done.benched.raise_failure()

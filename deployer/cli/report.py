@@ -2,30 +2,102 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Literal, get_args
 
 import click
 
-from deployer import records, report
+from board_runner.errors import UsageError
 from deployer.cli.options import Session, common
 from deployer.project import Project
+from deployer.reporting import sources
+from deployer.reporting.page import Page
+
+Format = Literal["html", "md", "github", "json", "junit", "csv"]
+
+_SUFFIXES: dict[str, Format] = {
+    ".html": "html",
+    ".htm": "html",
+    ".md": "md",
+    ".json": "json",
+    ".xml": "junit",
+    ".csv": "csv",
+}
 
 
 @click.command("report")
-@click.argument("run", required=False)
+@click.argument("what", nargs=-1, metavar="[RUN|FILE]...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(get_args(Format)),
+    help="By default what --out ends in, else md; html goes to a file.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file.")
+@click.option(
+    "--clips",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Where the wavs that were run lie, for the sound of the worst; by default those of the project.",
+)
+@click.option(
+    "--sounds", type=click.IntRange(0, 5), default=5, show_default=True, help="Worst clips to put in."
+)
 @common
-def command(session: Session, run: str | None, out: Path | None) -> None:
-    """Show the run RUN (a path, an id or its beginning, a tag; default: the newest) as Markdown or JSON."""
-    import json
+def command(
+    session: Session,
+    *,
+    what: tuple[str, ...],
+    form: Format | None,
+    out: Path | None,
+    clips: Path | None,
+    sounds: int,
+) -> None:
+    """Show runs as one HTML file, Markdown, JUnit XML, CSV or JSON.
 
-    as_file = run is not None and Path(run).is_file()
-    record = records.load(Path(str(run))) if as_file else Project(session.deployment).history().record(run)
-    if session.as_json:
-        text = json.dumps(report.as_data(record), indent=2, ensure_ascii=False)
+    A run is an id, its beginning, a tag or a record's file (default: the newest). A FILE is what
+    `compare-sim --json` printed or `compare-sim --layers-out` left: its stages or layers are shown too.
+    """
+    project = Project(session.deployment)
+    page = sources.gather(what, project.history())
+    chosen = _form(session, form, out)
+    if chosen == "html":
+        from deployer.reporting import html
+
+        text = html.as_html(page, clips_dir=clips or project.clips_dir, clips=sounds)
+        out = out or Path(f"{page.runs[0].record.id if page.runs else 'report'}.html")
     else:
-        text = report.as_markdown(record).rstrip()
+        text = _text(page, chosen)
     if out is None:
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
-        out.write_text(text + "\n", encoding="utf-8")
+        out.write_text(text, encoding="utf-8", newline="")
+        click.echo(f"report: {out}", err=True)
+
+
+def _form(session: Session, form: Format | None, out: Path | None) -> Format:
+    if session.as_json:
+        if form not in (None, "json"):
+            raise UsageError(f"--json and --format {form}: one of them")
+        return "json"
+    if form is not None:
+        return form
+    return _SUFFIXES.get(out.suffix.lower(), "md") if out is not None else "md"
+
+
+def _text(page: Page, form: Format) -> str:
+    if form == "json":
+        from deployer.reporting import data
+
+        return json.dumps(data.as_data(page), indent=2, ensure_ascii=False, default=str) + "\n"
+    if form == "junit":
+        from deployer.reporting import junit
+
+        return junit.as_junit(page)
+    if form == "csv":
+        from deployer.reporting import sheet
+
+        return sheet.as_csv(page)
+    from deployer.reporting import markdown
+
+    return markdown.as_github(page) if form == "github" else markdown.as_markdown(page)

@@ -40,7 +40,9 @@ def as_data(report: LayerReport) -> dict[str, Any]:
 def parse(fields: Mapping[str, Any], place: str) -> LayerReport:
     """What `as_data` made, back as a report; raises UsageError naming `place` and the field that is wrong."""
     try:
-        rows = [{**row, **{key: _parsed(row[key]) for key in ("accumulated", "single")}} for row in fields["rows"]]
+        rows = [
+            {**row, **{key: _parsed(row[key]) for key in ("accumulated", "single")}} for row in fields["rows"]
+        ]
         return _ADAPTER.validate_python({**fields, "rows": rows})
     except ValidationError as e:
         first = e.errors()[0]

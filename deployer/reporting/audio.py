@@ -43,7 +43,9 @@ def ogg(samples: Array, rate_hz: int) -> bytes:
     """Mono float samples (n,) as Ogg Vorbis."""
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", rate_hz, 1, format="OGG", subtype="VORBIS") as file:
-        for start in range(0, samples.size, _BLOCK):  # libsndfile's encoder overflows its stack on long writes
+        for start in range(
+            0, samples.size, _BLOCK
+        ):  # libsndfile's encoder overflows its stack on long writes
             file.write(samples[start : start + _BLOCK])
     return buffer.getvalue()
 

@@ -23,7 +23,7 @@ VERDICTS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ClipRow:
-    """One clip of a record: `class_ids` holds every answer, most frequent first; `failed` counts its failed runs."""
+    """One clip: `class_ids` holds every answer, most frequent first; `failed` counts its failed runs."""
 
     clip: str
     verdict: Verdict
@@ -56,7 +56,7 @@ def clip_rows(record: RunRecord, summary: Summary | None) -> tuple[ClipRow, ...]
 
 
 def worst(rows: tuple[ClipRow, ...], count: int) -> list[ClipRow]:
-    """Those that are wrong, unsteady or failed; the worst verdict first, then the most failed runs, then the name."""
+    """Those wrong, unsteady or failed: the worst verdict first, then the most failed runs, then by name."""
     order = list(VERDICTS)
     bad = [row for row in rows if row.verdict in ("wrong", "mixed", "failed") or row.failed]
     return sorted(bad, key=lambda row: (order.index(row.verdict), -row.failed, row.clip))[:count]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deployer.records import RunRecord
 
@@ -17,7 +19,7 @@ class Fact:
 
 
 def facts(record: RunRecord) -> tuple[Fact, ...]:
-    """The run, the board and every setting."""
+    """The run, the board, every setting, and what is known of board and host."""
     board = record.board
     known: list[tuple[str, str | None]] = [
         ("run", f"{record.id} ({record.kind})"),
@@ -30,8 +32,11 @@ def facts(record: RunRecord) -> tuple[Fact, ...]:
         ("kernel", board.kernel),
         ("temperature at the start", None if board.temperature_c is None else f"{board.temperature_c:g} °C"),
     ]
-    settings = [(name, str(value)) for name, value in record.settings.items()]
-    return tuple(Fact(name, value) for name, value in [*known, *settings] if value is not None)
+    found = {name: value for name, value in known if value is not None}
+    for name, value in [*_flat(record.settings), *_flat(record.environment)]:
+        if found.get(name) != value:
+            found[name if name not in found else f"{name}, as set"] = value
+    return tuple(Fact(name, value) for name, value in found.items())
 
 
 def hashes(record: RunRecord) -> tuple[Fact, ...]:
@@ -46,6 +51,17 @@ def hashes(record: RunRecord) -> tuple[Fact, ...]:
         lines = "".join(f"{clips[clip]}  {clip}\n" for clip in sorted(clips))
         found.append(Fact(f"{len(clips)} clips", hashlib.sha256(lines.encode(errors="replace")).hexdigest()))
     return tuple(found)
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        name = f"{above}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}, ")
+        elif isinstance(value, list | tuple):
+            yield name, ", ".join(str(each) for each in value)
+        elif value is not None:
+            yield name, str(value)
 
 
 def _clips(record: RunRecord) -> set[str]:

@@ -88,6 +88,11 @@ def page(
     return Page(runs=tuple(RunView.of(r) for r in records), stages=tuple(stages), layers=tuple(layers))
 
 
+def percent(share: float) -> str:
+    """`90.0 %`."""
+    return f"{100 * share:.1f} %"
+
+
 def accuracy_text(summary: Summary) -> str:
     """`9 of 10 clips right (90 %)`, or why there is no such figure."""
     if summary.accuracy is None:
@@ -131,17 +136,19 @@ def _accuracy(summary: Summary) -> Tile:
     low, high = interval(summary.correct, summary.judged)
     return Tile(
         name="accuracy",
-        value=f"{summary.accuracy:.1%}",
-        note=f"{summary.correct} of {summary.judged} clips; 95 % interval {low:.1%} to {high:.1%}",
+        value=percent(summary.accuracy),
+        note=f"{summary.correct} of {summary.judged} clips; 95 % interval {100 * low:.1f} to {percent(high)}",
         tone="good" if summary.correct == summary.judged else "",
     )
 
 
 def _runs(record: RunRecord) -> Tile:
     failed = len(record.failures)
+    warm_up = sum(sample.warm_up for sample in record.samples)
+    note = f"{failed} failed" if failed else "none failed"
     return Tile(
         name="runs",
         value=f"{len(record.samples) + failed}",
-        note=f"{failed} failed" if failed else "none failed",
+        note=f"{note}; {warm_up} of them warm-up" if warm_up else note,
         tone="bad" if failed else "",
     )

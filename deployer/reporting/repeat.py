@@ -8,10 +8,9 @@ from deployer.records import RunRecord
 
 
 def command(record: RunRecord) -> str:
-    """For a shell, in the project's folder. A record that holds its own command gives that."""
-    kept = record.settings.get("command")
-    if kept:
-        return str(kept)
+    """For a shell, in the project's folder. Records of earlier versions do not hold it: there it is inferred."""
+    if record.command:
+        return shlex.join(record.command)
     if record.kind == "parse":
         return shlex.join(["deploy", "parse", str(record.settings.get("log", record.board.name)), "--save"])
     words = ["deploy", record.kind, "--board", record.board.name]

@@ -9,6 +9,7 @@ from typing import Any
 
 from board_runner.errors import UsageError
 from deployer import records
+from deployer.history import History
 from deployer.layers import files as layer_files
 from deployer.layers.report import LayerReport
 from deployer.records import RunRecord
@@ -17,8 +18,8 @@ from deployer.reporting.page import Page, page
 from deployer.reporting.stages import Stages
 
 
-def gather(wanted: Sequence[str], runs_dir: Path) -> Page:
-    """Runs by id, the beginning of one, or file; and JSON files of `compare-sim`. The newest run where none is named.
+def gather(wanted: Sequence[str], history: History) -> Page:
+    """Runs by id, its beginning, tag or file, and JSON files of `compare-sim`; the newest run where none is named.
 
     Raises UsageError for a file that is none of these, MissingArtifact for a run that is not there.
     """
@@ -26,20 +27,29 @@ def gather(wanted: Sequence[str], runs_dir: Path) -> Page:
     compared: list[Stages] = []
     layers: list[LayerReport] = []
     for each in wanted or (None,):
-        path = records.find(each, runs_dir)
-        fields = _fields(path)
-        if "samples" in fields or "version" in fields:
-            runs.append(records.load(path))
+        place, fields = _found(each, history)
+        if "samples" in fields:
+            runs.append(records.of_fields(fields, place=place))
         elif "comparison" in fields or "comparisons" in fields:
-            compared.append(stages.parse(fields.get("comparison", fields), str(path)))
+            compared.append(stages.parse(fields.get("comparison", fields), place))
         elif "layers" in fields or "rows" in fields:
-            layers.append(layer_files.parse(fields.get("layers", fields), str(path)))
+            layers.append(layer_files.parse(fields.get("layers", fields), place))
         else:
             raise UsageError(
-                f"{path}: nothing that a report shows",
+                f"{place}: nothing that a report shows",
                 hint="a run record, the JSON of `deploy compare-sim --json`, or a layers.json",
             )
     return page(runs, compared, layers)
+
+
+def _found(wanted: str | None, history: History) -> tuple[str, dict[str, Any]]:
+    if wanted is None:
+        fields = history.fields(kinds=records.KINDS)
+    elif (path := Path(wanted)).is_file():
+        return wanted, _fields(path)
+    else:
+        fields = history.fields(wanted)
+    return f"{history.path}: {fields['id']}", fields
 
 
 def _fields(path: Path) -> dict[str, Any]:

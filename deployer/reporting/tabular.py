@@ -68,9 +68,7 @@ def clip_table(rows: Sequence[ClipRow], labels: Sequence[str]) -> Table:
             Column(name="failed", kind="number"),
             *times,
         ),
-        rows=tuple(
-            _clip(row, labels) for row in sorted(rows, key=lambda row: verdicts.index(row.verdict))
-        ),
+        rows=tuple(_clip(row, labels) for row in sorted(rows, key=lambda row: verdicts.index(row.verdict))),
         filters=True,
     )
 
@@ -112,7 +110,7 @@ def layer_table(report: LayerReport) -> Table:
                 row.accumulated.rmse,
                 _decibels(row.accumulated),
                 _decibels(row.single),
-                ", ".join(row.marks),
+                ", ".join(row.marks) or ("equal" if row.accumulated.noise_ratio == 0 else ""),
             )
             for row in report.rows
         ),

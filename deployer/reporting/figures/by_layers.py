@@ -15,8 +15,10 @@ def by_layers(report: LayerReport, *, name: str) -> Plot:
     def draw(figure: Figure) -> None:
         layers_plot.onto(figure.subplots(), report)
 
-    caption = f"{len(report.suspicious)} of {len(report.rows)} layers are suspicious (COS < 0.99 or RMSE > 0.1)."
+    caption = (
+        f"{len(report.suspicious)} of {len(report.rows)} layers are suspicious (COS < 0.99 or RMSE > 0.1)."
+    )
     if report.jump is not None:
         jump = report.jump
         caption += f" The first jump is at layer {jump.index}, {jump.name} ({jump.op})."
-    return plot(draw, name=name, title="SQNR by layer", caption=caption, width=720.0, height=300.0)
+    return plot(draw, name=name, title="SQNR by layer", caption=caption, width=860.0, height=320.0)

@@ -12,7 +12,7 @@ from deployer.records import RunRecord
 from deployer.reporting.clips import ClipRow
 from deployer.reporting.figures.theme import ACCENT, BAD, INK, MUTED, SECOND, Plot, plot
 
-WIDTH, HEIGHT = 470.0, 280.0
+WIDTH, HEIGHT = 400.0, 250.0
 SHOWN = 30
 """Clips that are drawn by name; above this their sorted medians are drawn."""
 
@@ -20,13 +20,13 @@ _BINS = 60
 
 
 def histogram(record: RunRecord, *, name: str) -> Plot:
-    """Of at least one sample; the bins by the rule of Freedman and Diaconis (1981), at most 60."""
-    values = np.array([sample.invoke_ms for sample in record.samples])
+    """Of at least one sample that counts; the bins by the rule of Freedman and Diaconis (1981), at most 60."""
+    values = np.array([sample.invoke_ms for sample in record.counted])
     median, p95 = (float(v) for v in np.percentile(values, [50, 95]))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.hist(values, bins=_edges(values), color=ACCENT, alpha=0.75)
+        axes.hist(values, bins=_edges(values).tolist(), color=ACCENT, alpha=0.75)
         for at, colour, text in ((median, INK, "median"), (p95, BAD, "p95")):
             axes.axvline(at, color=colour, lw=1.2, ls="-" if at == median else "--", label=f"{text} {at:.3f}")
         axes.grid(axis="x", visible=False)
@@ -65,9 +65,7 @@ def _named(rows: Sequence[ClipRow], name: str) -> Plot:
         axes.set_xlabel("invoke time, ms")
 
     height = max(HEIGHT, 90.0 + 15.0 * len(rows))
-    return plot(
-        draw, name=name, title="By clip", caption=_spread(rows, median), width=WIDTH, height=height
-    )
+    return plot(draw, name=name, title="By clip", caption=_spread(rows, median), width=WIDTH, height=height)
 
 
 def _ranked(rows: Sequence[ClipRow], name: str) -> Plot:
@@ -84,9 +82,7 @@ def _ranked(rows: Sequence[ClipRow], name: str) -> Plot:
         axes.set_xlabel("clips, fastest median first")
         axes.set_ylabel("invoke time, ms")
 
-    return plot(
-        draw, name=name, title="By clip", caption=_spread(rows, median), width=WIDTH, height=HEIGHT
-    )
+    return plot(draw, name=name, title="By clip", caption=_spread(rows, median), width=WIDTH, height=HEIGHT)
 
 
 def _columns(rows: Sequence[ClipRow]) -> tuple[Array, Array, Array, Array]:

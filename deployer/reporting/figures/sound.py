@@ -44,7 +44,7 @@ def sound(samples: Array, rate_hz: int, *, name: str, clip: str) -> Plot:
     peak = float(np.abs(samples).max())
     level = f"its peak is {20 * np.log10(peak):.1f} dB below full scale" if peak else "it is silent"
     caption = f"{seconds:.2f} s at {rate_hz} Hz; {level.replace(' -', ' ')}."
-    return plot(draw, name=name, title=clip, caption=caption, width=470.0, height=260.0)
+    return plot(draw, name=name, title=clip, caption=caption, width=400.0, height=240.0)
 
 
 def spectrogram_db(samples: Array, rate_hz: int) -> Array:

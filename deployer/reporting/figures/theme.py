@@ -6,11 +6,15 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from deployer.reporting.legible import legible
 
 INK, MUTED, GRID = "#1c2128", "#5c6773", "#d4d9de"
 ACCENT, SECOND, GOOD, BAD, WARN = "#1b6ca8", "#7a5195", "#2c7a3f", "#c8372d", "#b56a00"
@@ -34,7 +38,7 @@ _VARIABLES = {
 
 POINTS_PER_INCH = 72.0
 _FONT = "DejaVu Sans"
-_SETTINGS = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a `$` in a clip's name is a dollar
     "font.family": "sans-serif",
@@ -81,10 +85,12 @@ def plot(
     with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
         figure = Figure(figsize=(width / POINTS_PER_INCH, height / POINTS_PER_INCH), layout="constrained")
         draw(figure)
+        for text in figure.findobj(Text):
+            text.set_text(legible(text.get_text()))
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    return Plot(svg=Markup(_themed(buffer.getvalue(), name)), title=title, caption=caption)  # noqa: S704
+    return Plot(svg=Markup(_themed(buffer.getvalue(), name)), title=title, caption=caption)
 
 
 def _themed(text: str, name: str) -> str:
@@ -97,6 +103,9 @@ def _themed(text: str, name: str) -> str:
     for element in root.iter():
         element.tag = element.tag.removeprefix(_NAMESPACE)
         _attributes(element, used)
+        if element.tag != "text":
+            element.text = None
+        element.tail = None
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
     # What a screen reader reads is the caption beside it; the plot's own numbers would be a jumble.

@@ -4,7 +4,8 @@
 (() => {
   const collator = new Intl.Collator("en", { numeric: true });
   const counted = new Intl.NumberFormat("en");
-  const SIZES = [50, 100, 500, 2000];
+  const SIZES = [25, 100, 500, 2000];
+  const PRINTED = 500;
 
   function element(name, properties = {}, ...children) {
     const made = Object.assign(document.createElement(name), properties);
@@ -47,7 +48,7 @@
       node: standing[i] || null,
       words: null,
     }));
-    const state = { sorted: null, down: false, text: "", only: "", page: 0, size: 100 };
+    const state = { sorted: null, down: false, text: "", only: "", page: 0, size: SIZES[0] };
     const status = element("p", { className: "status" });
     status.setAttribute("role", "status");
 
@@ -181,6 +182,18 @@
     controls.append(status);
     controls.hidden = false;
     show();
+
+    let before = null; // paper cannot be leafed through: it gets more rows at once
+    addEventListener("beforeprint", () => {
+      before ??= { page: state.page, size: state.size };
+      Object.assign(state, { page: 0, size: Math.max(state.size, PRINTED) });
+      show();
+    });
+    addEventListener("afterprint", () => {
+      Object.assign(state, before);
+      before = null;
+      show();
+    });
   }
 
   document.querySelectorAll(".sortable").forEach(sortable);

@@ -1,0 +1,30 @@
+"""The same as plain data, for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from deployer.layers import files as layer_files
+from deployer.records import RunRecord
+from deployer.reporting.page import Page
+from deployer.statistics import Summary, summarise
+
+
+def of_record(record: RunRecord, summary: Summary | None = None) -> dict[str, Any]:
+    """The record and its summary."""
+    summary = summary or summarise(record)
+    figures = None if summary is None else {**asdict(summary), "accuracy": summary.accuracy}
+    return {"record": asdict(record), "summary": figures}
+
+
+def as_data(page: Page) -> dict[str, Any]:
+    """One run as `of_record` has it; anything more as lists of `runs`, `stages` and `layers`."""
+    runs = [of_record(view.record, view.summary) for view in page.runs]
+    if len(runs) == 1 and not page.stages and not page.layers:
+        return runs[0]
+    return {
+        "runs": runs,
+        "stages": [asdict(each) for each in page.stages],
+        "layers": [layer_files.as_data(each) for each in page.layers],
+    }
