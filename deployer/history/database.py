@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from board_runner.errors import DeployError, InputError, UsageError
-from deployer.errors import MachineRefused
+from deployer.errors import MachineRefused, of_this_machine
 from deployer.history import schema
 
 BUSY_S = 60.0
@@ -29,7 +29,10 @@ def writing(path: Path, *, busy_s: float = BUSY_S) -> Iterator[tuple[sqlite3.Con
 
     Committed when the block ends, undone when it raises. Raises MachineRefused, InputError, UsageError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise of_this_machine(e) or e from e
     with _translated(path, busy_s), contextlib.closing(_connect(path, busy_s)) as connection:
         if schema.version_of(connection, path) == 0:
             _ask_for_wal(connection, busy_s)

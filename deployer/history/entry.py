@@ -6,14 +6,18 @@ import datetime
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+from pydantic_core import to_json
 
 from board_runner.errors import InputError, UsageError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
 _AGE_S = {"min": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
+
+_WORDS = ("id", "kind", "created", "model")
 
 LATEST = "latest"
 """As the name of a run: the newest."""
@@ -81,28 +85,37 @@ class Columns:
     @classmethod
     def of(cls, record: Kept) -> Columns:
         """A record of ours, as it will be kept."""
-        return cls.of_fields(asdict(record))  # type: ignore[call-overload]  # a Kept is a dataclass
+        text = to_json(record, inf_nan_mode="constants", fallback=str).decode()
+        board = (
+            None
+            if record.board is None
+            else {"name": record.board.name, "chip": getattr(record.board, "chip", None)}
+        )
+        return cls._of({**{name: getattr(record, name) for name in _WORDS}, "board": board}, text)
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> Columns:
         """A record as JSON gave it."""
+        return cls._of(fields, json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+
+    @classmethod
+    def _of(cls, fields: Mapping[str, Any], text: str) -> Columns:
         board = fields.get("board")
-        words = {name: fields.get(name) for name in ("id", "kind", "created", "model")}
-        wrong = [name for name, value in words.items() if not isinstance(value, str)]
+        wrong = [name for name in _WORDS if not isinstance(fields.get(name), str)]
         if not (board is None or (isinstance(board, Mapping) and isinstance(board.get("name"), str))):
             wrong.append("board")
         if wrong:
             raise InputError(f"not a run record: {', '.join(wrong)} missing or of another type")
         chip = board.get("chip") if board is not None else None
         return cls(
-            id=name_of(words["id"], what="run id"),
-            kind=str(words["kind"]),
-            created=str(words["created"]),
-            created_s=_created_s(str(words["created"])),
-            model=str(words["model"]),
+            id=name_of(fields["id"], what="run id"),
+            kind=fields["kind"],
+            created=fields["created"],
+            created_s=_created_s(fields["created"]),
+            model=fields["model"],
             board=board["name"] if board is not None else None,
             chip=str(chip) if chip is not None else None,
-            text=json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str),
+            text=text,
         )
 
 
