@@ -72,8 +72,10 @@ def summarise(record: RunRecord) -> Summary | None:
     counted = record.counted
     if not counted:
         return None
-    names = list(dict.fromkeys(s.clip for s in counted))
-    clips = tuple(_clip(record, name) for name in names)
+    by_clip: dict[str, list[Sample]] = {}
+    for sample in counted:
+        by_clip.setdefault(sample.clip, []).append(sample)
+    clips = tuple(_clip(record, name, samples) for name, samples in by_clip.items())
     busy_ms = [s.invoke_ms + s.post_process_ms for s in counted]
     overhead = [s.start_load_io_ms for s in counted if s.start_load_io_ms is not None]
     judged = [c for c in clips if c.target is not None]
@@ -89,8 +91,7 @@ def summarise(record: RunRecord) -> Summary | None:
     )
 
 
-def _clip(record: RunRecord, name: str) -> ClipSummary:
-    samples = [s for s in record.counted if s.clip == name]
+def _clip(record: RunRecord, name: str, samples: Sequence[Sample]) -> ClipSummary:
     ids, counts = np.unique([s.class_id for s in samples], return_counts=True)
     return ClipSummary(
         clip=name,

@@ -55,7 +55,7 @@ def _found(wanted: str | None, history: History) -> tuple[str, dict[str, Any]]:
 def _fields(path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise UsageError(f"{path}: not a run record ({e})") from e
     if not isinstance(fields, dict):
         raise UsageError(f"{path}: not a run record (no JSON object)")
