@@ -91,11 +91,11 @@ def test_every_size_that_has_a_name_is_listed() -> None:
 
 @pytest.mark.parametrize("name", models.NAMES)
 def test_stages_of_the_vendor_are_told_where_the_toolchain_has_the_model(name: str, tmp_path: Path) -> None:
-    """`fixed`, `offline` and `board` are claimed exactly where the built-in tree has a folder to convert in."""
+    """`fixed` and `offline` are claimed exactly where the built-in tree has a folder to convert in."""
     facts = catalogue.of(name)
     algorithm = _yaml(name)["algorithm"]
     converts = (standin.make(tmp_path).models_dir / algorithm).is_dir()
-    assert converts == ({"fixed", "offline", "board"} <= set(facts.stages))
+    assert converts == ({"fixed", "offline"} <= set(facts.stages))
     assert bool(facts.lacks) != (facts.stages == catalogue.STAGES)
 
 

@@ -131,6 +131,8 @@ def compare_stages(
     _same_inputs(made, clips if "board" in to_run else None)
     kept, left_out = _common(made) if request.common or request.reference is not None else (made, ())
     limits = Limits(**project.deployment.settings.limits.model_dump())
+    if not project.labels:  # the largest element of an embedding decides nothing
+        limits = replace(limits, top1_min=0.0)
     judged = judge(kept, limits, targets=_targets(kept))
     return replace(judged, labels=tuple(project.labels), left_out=left_out)
 

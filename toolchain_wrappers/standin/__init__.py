@@ -13,6 +13,10 @@ import board_runner
 from toolchain_wrappers.standin.variants import Variant
 
 TREE = Path(__file__).parent / "tree"
+PUBLISHED = "sed/eat"
+"""The algorithm that the vendor's tree has; its script knows nothing of the model."""
+OTHERS = ("sed/kws", "sed/efficientat", "sid/ecapa")
+"""Algorithms that a user would lay out beside it for models of their own, with the same script."""
 PROFILE = Variant().profile()
 """The keys of the toolchain profile that differ for a tree as published."""
 
@@ -35,8 +39,11 @@ def make(directory: Path, variant: Variant = Variant()) -> StandinTree:  # noqa:
         shutil.copytree(
             TREE / source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for name in ("onnx", "quant_data"):
-        (models / "sed" / "eat" / name).mkdir(parents=True, exist_ok=True)
+    for algorithm in (PUBLISHED, *OTHERS):
+        for name in ("onnx", "quant_data"):
+            (models / algorithm / name).mkdir(parents=True, exist_ok=True)
+        if algorithm in OTHERS:
+            shutil.copy2(models / PUBLISHED / "convert.sh", models / algorithm / "convert.sh")
     (models / "variant.sh").write_text(variant.shell(), encoding="utf-8")
     (tools / "release.sh").write_text(variant.release(), encoding="utf-8")
     # A conversion is current only as long as the arithmetic behind it is the same.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Stand-in for the vendor's sed/eat/convert.sh: nine positional arguments from the dispatcher.
 . ../../variant.sh
+PREPROCESS=${PREPROCESS/eat/$(basename "$PWD")}  # each algorithm has a script of its own
 i=0
 for name in $ARGUMENTS; do i=$((i + 1)); declare "$name=${!i}"; done
 scripts=$SGS_IPU_DIR/Scripts
