@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from deployer import yaml_source
 from deployer.board.config import BoardConfig, parse_address
+from deployer.checked import Checked
 from deployer.config_errors import complaint, listed, nearest
 from deployer.errors import ConfigError
 from deployer.fleet import inventory
 
+if TYPE_CHECKING:  # their text is what counts
+    from deployer.checked_kinds import AbsolutePath, AtLeastOne, Cosine, Distance, Positive, Share
+
 FILE_NAME = "deploy.yaml"
 
 
-class Section(BaseModel):
-    """A part of `deploy.yaml`: frozen, and closed to keys nobody reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelSection(Section):
+class ModelSection(Checked):
     """Which model, and where it comes from; `onnx` unset means the shipped one.
 
     `image` is a ready-made eat.img, such as the vendor's: it is pushed as it is, and nothing is converted.
@@ -37,14 +33,14 @@ class ModelSection(Section):
     labels: str | Path | list[str] | None = None
 
 
-class AudioSection(Section):
+class AudioSection(Checked):
     """Folders of prepared wavs; without `calibration` the clips serve for that as well."""
 
     clips: Path | None = None
     calibration: Path | None = None
 
 
-class RuntimeSection(Section):
+class RuntimeSection(Checked):
     """Where a vendor's tools run.
 
     `docker_dir` is the vendor's folder with run_docker.sh: image and mounts come from it where they are not set.
@@ -64,8 +60,8 @@ class ToolchainSection(RuntimeSection):
     kind: Literal["sigmastar"] = "sigmastar"
     models_dir: Path | None = None
     tools_dir: Path | None = None
-    profile: dict[str, Any] = {}
-    stall_timeout_s: float = Field(default=1800.0, gt=0)
+    profile: dict[str, Any] = {}  # noqa: RUF012  (each record gets its own)
+    stall_timeout_s: Positive = 1800.0
     conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = "AUTO"
     tensor_arrays: tuple[str, ...] = ()
     ini: Path | None = None
@@ -81,41 +77,34 @@ class SdkSection(RuntimeSection):
     dir: Path | None = None
     defconfig: str | None = None
     aarch: str | None = None
-    jobs: int | None = Field(default=None, ge=1)
-    profile: dict[str, Any] = {}
-    stall_timeout_s: float = Field(default=900.0, gt=0)
+    jobs: AtLeastOne | None = None
+    profile: dict[str, Any] = {}  # noqa: RUF012  (each record gets its own)
+    stall_timeout_s: Positive = 900.0
 
 
-class BoardSimulatorSection(Section):
+class BoardSimulatorSection(Checked):
     """The vendor's `dla_simulator` on the board, from which `compare-sim board` gets tensors; its input files."""
 
-    path: PurePosixPath | None = None
+    path: AbsolutePath | None = None
     format: Literal["RAWDATA_NHWC", "DUMP_RAWDATA"] = "RAWDATA_NHWC"
 
-    @field_validator("path")
-    @classmethod
-    def _absolute(cls, value: PurePosixPath | None) -> PurePosixPath | None:
-        if value is not None and not value.is_absolute():
-            raise ValueError("an absolute path on the board, such as /customer/prog_dla_dla_simulator")
-        return value
 
-
-class BenchSection(Section):
+class BenchSection(Checked):
     """How often, and how long to wait for one run."""
 
-    runs: int = Field(default=10, ge=1)
-    timeout_s: float = Field(default=60.0, gt=0)
+    runs: AtLeastOne = 10
+    timeout_s: Positive = 60.0
 
 
-class LimitsSection(Section):
+class LimitsSection(Checked):
     """What `compare-sim` holds every stage against."""
 
-    cosine_min: float = Field(default=0.99, ge=-1, le=1)
-    rmse_max: float = Field(default=0.1, ge=0)
-    top1_min: float = Field(default=0.9, ge=0, le=1)
+    cosine_min: Cosine = 0.99
+    rmse_max: Distance = 0.1
+    top1_min: Share = 0.9
 
 
-class Settings(Section):
+class Settings(Checked):
     """The whole of `deploy.yaml`."""
 
     version: Literal[1] = 1
@@ -190,7 +179,7 @@ def load(path: Path | None, *, start: Path | None = None) -> Deployment:
     try:
         # A section whose every line is commented out is null in YAML, and means the defaults.
         settings = Settings.model_validate({k: v for k, v in source.data.items() if v is not None})
-    except ValidationError as e:
+    except ValueError as e:
         raise complaint(source, e, Settings, locate=lambda key: key) from e
     root = found.parent.resolve()
     known = inventory.parse(source, inventory.DEPLOY_YAML)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING
 
 from deployer.errors import ConfigError
 from deployer.yaml_source import Key, YamlSource
+
+if TYPE_CHECKING:
+    from deployer.checked import Checked
 
 _LISTED = 20
 
@@ -16,15 +17,19 @@ HINT = "docs/configuration.md lists the keys"
 
 
 def complaint(
-    source: YamlSource, error: ValidationError, model: type[BaseModel], *, locate: Callable[[Key], Key]
+    source: YamlSource, error: ValueError, record: type[Checked], *, locate: Callable[[Key], Key]
 ) -> ConfigError:
-    """The first fault of `error`; `locate` turns a place in the model into the key of the file."""
+    """The first fault that pydantic found; `locate` turns a place in the record into the key of the file."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        raise error
     # A misspelt key often leaves a required one missing: the misspelling is the fault to name.
     first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     key = locate(tuple(first["loc"]))
     place, dotted = source.place(key), ".".join(str(part) for part in key)
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, tuple(first["loc"][:-1]))
+        known = _known_keys(record, tuple(first["loc"][:-1]))
         return ConfigError(f"{place}: unknown key {dotted!r}", hint=nearest(str(key[-1]), known))
     value = first.get("input")
     shown = "" if isinstance(value, dict | list) or first["type"] == "missing" else f" (it is {value!r})"
@@ -33,6 +38,8 @@ def complaint(
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean ...?`, or all that is known."""
+    import difflib
+
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {listed(names)}"
@@ -45,10 +52,13 @@ def listed(names: Iterable[str]) -> str:
     return (", ".join(every[:_LISTED]) or "none") + more
 
 
-def _known_keys(model: type[BaseModel], location: Key) -> list[str]:
+def _known_keys(record: type[Checked], location: Key) -> list[str]:
+    from deployer.checked import shape
+
     for part in location:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        known = shape(record)
+        inner = known.sections.get(known.kinds.get(str(part), ""))
+        if inner is None:
             return []
-        model = annotation
-    return list(model.model_fields)
+        record = inner
+    return list(shape(record).kinds)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from deployer.board.config import BoardConfig
 
 if TYPE_CHECKING:
-    from paramiko import SFTPClient
+    from paramiko.sftp_client import SFTPClient
 
 _NEW_YEAR_2020 = 1_577_836_800
 

@@ -24,7 +24,7 @@ from deployer.errors import BoardUnreachable
 from deployer.events import Emit, ignore
 
 if TYPE_CHECKING:
-    from paramiko import SFTPClient
+    from paramiko.sftp_client import SFTPClient
 
 __all__ = ["SshBoard", "command_line", "forget"]
 

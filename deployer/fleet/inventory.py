@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from deployer import yaml_source
 from deployer.board.config import BoardConfig
+from deployer.checked import shape
 from deployer.config_errors import HINT, complaint, nearest
 from deployer.errors import ConfigError
 from deployer.yaml_source import Key, YamlSource
@@ -19,7 +18,11 @@ from deployer.yaml_source import Key, YamlSource
 _MERGED = ("env", "places")
 """Maps, of which a more special setting adds or replaces single entries."""
 
-_NEVER_NULL = frozenset(name for name, f in BoardConfig.model_fields.items() if f.default is not None)
+_NEVER_NULL = frozenset(
+    name
+    for name in shape(BoardConfig).kinds
+    if getattr(BoardConfig, name, ...) is not None  # one that has no value of its own is required, or is made
+)
 
 _NAME = re.compile(r"[^\W_][\w.+-]*\Z")
 _NOT_SHARED = frozenset({"name", "groups"})
@@ -163,7 +166,7 @@ class _Reader:
     def _validated(self, fields: Mapping[str, Any], locate: Any) -> BoardConfig:
         try:
             return BoardConfig.model_validate(fields)
-        except ValidationError as e:
+        except ValueError as e:
             raise complaint(self._source, e, BoardConfig, locate=locate) from e
 
     def _at(self, key: Key) -> Any:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import paramiko
+from paramiko.channel import Channel
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, SSHException
+from paramiko.transport import Transport
 
 from deployer import shell
 from deployer.board.access import hostkeys
@@ -76,7 +77,7 @@ def _open(
     return ParamikoConnection(transport, config.address, sock=tcp, below=below)
 
 
-def _through(jump: ParamikoConnection, config: BoardConfig) -> paramiko.Channel:
+def _through(jump: ParamikoConnection, config: BoardConfig) -> Channel:
     """A connection from the jump host on to the next."""
     place = (config.host, config.port)
     try:
@@ -93,7 +94,7 @@ def _through(jump: ParamikoConnection, config: BoardConfig) -> paramiko.Channel:
         ) from e
 
 
-def _prefer_known_keys(transport: paramiko.Transport, config: BoardConfig, folder: Path) -> None:
+def _prefer_known_keys(transport: Transport, config: BoardConfig, folder: Path) -> None:
     """Ask for the kind of host key that is known: a board that has several is no changed board."""
     known = hostkeys.known_keys(config, folder)
     if not known or config.host_key == "off":
@@ -103,7 +104,7 @@ def _prefer_known_keys(transport: paramiko.Transport, config: BoardConfig, folde
     options.key_types = (*first, *(kind for kind in options.key_types if kind not in first))
 
 
-def _handshake(transport: paramiko.Transport, config: BoardConfig) -> None:
+def _handshake(transport: Transport, config: BoardConfig) -> None:
     transport.banner_timeout = transport.handshake_timeout = config.connect_timeout_s
     started = time.monotonic()
     try:

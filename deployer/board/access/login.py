@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import paramiko
+from paramiko.pkey import PKey
 from paramiko.ssh_exception import (
     AuthenticationException,
     BadAuthenticationType,
     PasswordRequiredException,
     SSHException,
 )
+from paramiko.transport import Transport
 
 from deployer.board.access import passwords
 from deployer.board.access.passwords import Secret
@@ -28,7 +29,7 @@ class OnlySha1(LoginRefused):
     """An RSA key was refused by a server that may know it by a SHA-1 signature only, which paramiko cannot make."""
 
 
-def log_in(transport: paramiko.Transport, route: Route) -> None:
+def log_in(transport: Transport, route: Route) -> None:
     """Without anything first (factory images; it also tells what is allowed), then keys, then password.
 
     Raises LoginRefused, ConfigError.
@@ -53,7 +54,7 @@ def reason(error: BaseException) -> str:
 class _Attempt:
     """One log-in; `allowed` is what the server would take next."""
 
-    def __init__(self, transport: paramiko.Transport, route: Route) -> None:
+    def __init__(self, transport: Transport, route: Route) -> None:
         self._transport = transport
         self._route = route
         self._user = route.config.user
@@ -147,14 +148,16 @@ def _answers(secret: Secret) -> Callable[[str, str, list[tuple[str, bool]]], lis
     return answer
 
 
-def _keys(route: Route) -> Iterator[tuple[str, paramiko.PKey]]:
+def _keys(route: Route) -> Iterator[tuple[str, PKey]]:
     """The configured key alone, or else the agent's and the user's usual ones."""
     config = route.config
     if config.key is not None:
         yield f"key {config.key}", read_key(config.key.expanduser(), config)
         return
     if not route.keys_only:
-        agent = paramiko.Agent()
+        from paramiko.agent import Agent
+
+        agent = Agent()
         try:
             for key in agent.get_keys():
                 yield "a key of the agent", key
@@ -165,10 +168,10 @@ def _keys(route: Route) -> Iterator[tuple[str, paramiko.PKey]]:
             yield f"key {path}", read_key(path, config)
 
 
-def read_key(path: Path, config: BoardConfig) -> paramiko.PKey:
+def read_key(path: Path, config: BoardConfig) -> PKey:
     """A private key. Raises LoginRefused where it has a passphrase, ConfigError where it is none."""
     try:
-        return paramiko.PKey.from_path(path)
+        return PKey.from_path(path)
     except (PasswordRequiredException, SSHException, ValueError, TypeError, OSError) as e:
         locked = isinstance(e, PasswordRequiredException)
         if locked or "password" in str(e).lower() or "encrypted" in str(e).lower():

@@ -9,7 +9,7 @@ from deployer.board.base import Completed, Link
 from deployer.errors import BoardUnreachable, LoginRefused
 
 if TYPE_CHECKING:
-    from paramiko import SFTPClient
+    from paramiko.sftp_client import SFTPClient
 
 Sink = Callable[[str, bytes], None]
 """Takes `stdout` or `stderr` and the bytes that came."""

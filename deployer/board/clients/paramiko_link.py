@@ -8,8 +8,11 @@ import threading
 import time
 from typing import Any
 
-import paramiko
+from paramiko.channel import Channel
 from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.message import Message
+from paramiko.sftp import SFTPError
+from paramiko.sftp_client import SFTPClient
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from deployer.board.access.dial import round_trip_ms as tcp_round_trip_ms
@@ -49,7 +52,7 @@ class ParamikoConnection:
         self._lock, self._sftp_lock = threading.Lock(), threading.Lock()
         self._spare: Opening | None = None
         self._keeps_spare = _CAREFUL not in self.server
-        self._sftp: paramiko.SFTPClient | None = None
+        self._sftp: SFTPClient | None = None
         self._sftp_missing = False
         self.window_bytes: int | None = None
         self._link: Link | None = None
@@ -66,7 +69,7 @@ class ParamikoConnection:
         except (SSHException, OSError, EOFError) as e:
             raise self.failed(e) from e
 
-    def open_channel(self) -> paramiko.Channel:
+    def open_channel(self) -> Channel:
         """A new session channel. A server that has its most of them (`MaxSessions`) is given time to end some."""
         with self._lock:
             spare, self._spare = self._spare, None
@@ -92,7 +95,7 @@ class ParamikoConnection:
                 with contextlib.suppress(SSHException, OSError, EOFError):
                     self._spare = self.transport.begin_session()
 
-    def sftp(self) -> paramiko.SFTPClient | None:
+    def sftp(self) -> SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""
         with self._sftp_lock:
             if self._sftp is None and not self._sftp_missing:
@@ -100,8 +103,8 @@ class ParamikoConnection:
                     channel = self.open_channel()
                     channel.settimeout(SFTP_TIMEOUT_S)  # some servers accept and then say nothing
                     _request(channel, "subsystem", b"sftp")
-                    self._sftp = paramiko.SFTPClient(channel)
-                except (SSHException, OSError, EOFError, paramiko.SFTPError) as e:
+                    self._sftp = SFTPClient(channel)
+                except (SSHException, OSError, EOFError, SFTPError) as e:
                     self.check_alive(e)
                     self._sftp_missing = True
             return self._sftp
@@ -166,7 +169,7 @@ class ParamikoConnection:
 class ParamikoProcess:
     """`Process` on a paramiko channel."""
 
-    def __init__(self, connection: ParamikoConnection, channel: paramiko.Channel, command: bytes) -> None:
+    def __init__(self, connection: ParamikoConnection, channel: Channel, command: bytes) -> None:
         self._connection = connection
         self._channel = channel
         self._wake = _Wake()
@@ -269,12 +272,12 @@ class _Wake(threading.Event):
         super().clear()
 
 
-def _request(channel: paramiko.Channel, kind: str, what: bytes) -> None:
+def _request(channel: Channel, kind: str, what: bytes) -> None:
     """Ask for a command or subsystem without waiting for the yes: input follows at once, a no closes the channel.
 
     paramiko's own calls would wait a round trip, and for ever if no answer comes.
     """
-    message = paramiko.Message()
+    message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)
     message.add_string(kind)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import paramiko
+from paramiko.channel import Channel
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_SERVICE_REQUEST
+from paramiko.message import Message
 from paramiko.packet import Packetizer
+from paramiko.ssh_exception import SSHException
+from paramiko.transport import Transport
 
 LONGEST_PACKET_BYTES = 256 * 1024
 """What OpenSSH takes at most, in either role; RFC 4253, 6.1, asks for 35,000."""
@@ -19,11 +22,11 @@ class BoundedPacketizer(Packetizer):
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """As the parent's; raises SSHException."""
         if n > LONGEST_PACKET_BYTES:
-            raise paramiko.SSHException(f"a packet that says it has {n} bytes")
+            raise SSHException(f"a packet that says it has {n} bytes")
         return super().read_all(n, check_rekey)
 
 
-class BoardTransport(paramiko.Transport):
+class BoardTransport(Transport):
     """A transport on which several ways to log in can be tried one after the other.
 
     The plain transport repeats the service request for each, at which some servers hang up. paramiko's own
@@ -41,13 +44,13 @@ class BoardTransport(paramiko.Transport):
     def get_exception(self) -> Exception | None:
         """What ended the connection. A garbled message breaks each parser in its own way."""
         error = super().get_exception()
-        if error is None or isinstance(error, (paramiko.SSHException, OSError, EOFError)):
+        if error is None or isinstance(error, (SSHException, OSError, EOFError)):
             return error
-        garbled = paramiko.SSHException(f"a garbled message: {str(error) or type(error).__name__}")
+        garbled = SSHException(f"a garbled message: {str(error) or type(error).__name__}")
         garbled.__cause__ = error
         return garbled
 
-    def _send_message(self, data: paramiko.Message) -> None:
+    def _send_message(self, data: Message) -> None:
         if data.asbytes()[:1] == cMSG_SERVICE_REQUEST:
             if self._service_requested:
                 handler: Any = self.auth_handler
@@ -62,12 +65,12 @@ class BoardTransport(paramiko.Transport):
         with inner.lock:
             window, packet = inner._sanitize_window_size(None), inner._sanitize_packet_size(None)
             number = inner._next_channel()
-            message = paramiko.Message()
+            message = Message()
             message.add_byte(cMSG_CHANNEL_OPEN)
             message.add_string("session")
             for value in (number, window, packet):
                 message.add_int(value)
-            channel: Any = paramiko.Channel(number)
+            channel: Any = Channel(number)
             inner._channels.put(number, channel)
             inner.channel_events[number] = answered = threading.Event()
             inner.channels_seen[number] = True
@@ -80,14 +83,12 @@ class BoardTransport(paramiko.Transport):
 class Opening:
     """A session channel that has been asked for."""
 
-    def __init__(
-        self, transport: BoardTransport, channel: paramiko.Channel, answered: threading.Event
-    ) -> None:
+    def __init__(self, transport: BoardTransport, channel: Channel, answered: threading.Event) -> None:
         self._transport = transport
         self._channel = channel
         self._answered = answered
 
-    def finish(self, timeout_s: float) -> paramiko.Channel | None:
+    def finish(self, timeout_s: float) -> Channel | None:
         """The channel; None where the server has refused it or closed it again, or says nothing."""
         inner: Any = self._transport
         self._answered.wait(timeout_s)
@@ -97,8 +98,8 @@ class Opening:
         return self._channel if there and not self._channel.closed else None
 
 
-def _service_accepted() -> paramiko.Message:
-    message = paramiko.Message()
+def _service_accepted() -> Message:
+    message = Message()
     message.add_string("ssh-userauth")
     message.rewind()
     return message
