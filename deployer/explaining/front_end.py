@@ -52,9 +52,9 @@ def candidates(
     """Each mistake in words, with what makes the model's input of a clip by it."""
     contract = replayed.contract
     assert contract is not None
-    for words, change in _of_samples().items():
+    for words, change in of_samples().items():
         yield words, {clip: _front_end(case, contract, clip, change) for clip in clips}
-    for words, scale in _of_tensors(contract).items():
+    for words, scale in of_tensors(contract).items():
         yield words, {clip: _scaled(case, replayed, contract, clip, scale) for clip in clips}
 
 
@@ -67,7 +67,7 @@ def _says(replayed: Replay, given: Mapping[str, Callable[[], Tensors]], clip: st
     return decision.class_id if isinstance(decision, Decision) else None
 
 
-def _of_samples() -> dict[str, Change]:
+def of_samples() -> dict[str, Change]:
     """Mistakes before the front end: samples -1..1 at the contract's rate -> what the program takes for them."""
     return {
         "samples whose bytes are swapped": lambda x: _levels(x).byteswap().astype(np.float32) / 32768,
@@ -81,7 +81,7 @@ def _of_samples() -> dict[str, Change]:
     }
 
 
-def _of_tensors(contract: InputContract) -> dict[str, Callable[[Array, Array], Array]]:
+def of_tensors(contract: InputContract) -> dict[str, Callable[[Array, Array], Array]]:
     """Mistakes of scale, padding and layout: (tensor as it should be, samples) -> the tensor."""
     found: dict[str, Callable[[Array, Array], Array]] = {
         "samples as int16 levels, not divided by 32768": lambda t, x: t * np.float32(32768),
