@@ -27,8 +27,8 @@ class Sample:
     `first_in_process`: the first invoke of its process, as every run of one clip is. `start_load_io_ms` is what
     passed beyond the two times that the program reports. `warm_up`: recorded and shown, counted nowhere.
     `variant`: which of two things compared (`a`, `b`); empty where there is one. `started_s` counts from the
-    begin of the bench, by the board's own clock. The board's state is read just after the run; None where it
-    does not say.
+    begin of the bench, by the host's clock. The board's state is read just after the run; None where it does not
+    say.
     """
 
     clip: str

@@ -107,13 +107,18 @@ def _memory(meminfo: str) -> int | None:
     return None
 
 
+def celsius(line: str) -> float | None:
+    """A thermal node's first line: `Temperature 64` of the vendor's, millidegrees of a thermal zone."""
+    found = re.match(r"\s*(?:Temperature\s+(-?\d+(?:\.\d+)?)|(-?\d+)\s*$)", line)
+    if found is None:
+        return None
+    return float(found[1]) if found[1] else int(found[2]) / 1000
+
+
 def _temperature(sections: Mapping[str, str]) -> float | None:
-    """`Temperature 64` of the vendor's node, else a thermal zone's millidegrees."""
-    found = re.search(r"Temperature\s+(-?\d+(?:\.\d+)?)", sections.get("temp_r", ""))
-    if found:
-        return float(found[1])
-    millidegrees = _integer(_line(sections, "thermal"))
-    return None if millidegrees is None else millidegrees / 1000
+    """The vendor's node, else the thermal zone's."""
+    said = celsius(_line(sections, "temp_r") or "")
+    return celsius(_line(sections, "thermal") or "") if said is None else said
 
 
 def _ipu(sections: Mapping[str, str]) -> IpuFacts | None:
