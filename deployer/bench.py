@@ -147,7 +147,7 @@ class Bench:
             return
         for warning in result.warnings:
             self._emit(Warned(step=STEP, message=f"{item.clip}, run {item.run}: {warning}"))
-        self._seen[ran.index] = sample_of(result, item, ran, began_s=self._began_s or 0.0)
+        self._seen[ran.index] = _in_the_loop(result, item, ran, began_s=self._began_s or 0.0)
         self._advanced(item)
         if self._is_enough():
             self._enough = True
@@ -276,16 +276,23 @@ def failure_of(error: ProgramFailed, *, clip: str, run: int) -> Failure:
     )
 
 
-def sample_of(result: Result, item: Item, ran: Ran, *, began_s: float) -> Sample:
-    """A run's numbers, and the board's state after it, as the record keeps them."""
+def sample_of(result: Result, *, clip: str, run: int) -> Sample:
+    """A run's numbers as the record keeps them."""
     return Sample(
-        clip=item.clip,
-        run=item.run,
+        clip=clip,
+        run=run,
         invoke_ms=result.invoke_ms,
         post_process_ms=result.post_process_ms,
         class_id=result.class_id,
         wall_ms=result.wall_ms,
         start_load_io_ms=result.wall_ms - result.invoke_ms - result.post_process_ms,
+    )
+
+
+def _in_the_loop(result: Result, item: Item, ran: Ran, *, began_s: float) -> Sample:
+    """The same with its place in the bench and the board's state after it."""
+    return dataclasses.replace(
+        sample_of(result, clip=item.clip, run=item.run),
         warm_up=item.warm_up,
         variant=item.variant,
         started_s=ran.began_s - began_s,
