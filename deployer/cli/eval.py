@@ -26,7 +26,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     show_default="onnx",
     help="What answers; several are held against each other in this order.",
 )
-@click.option("--fold", "folds", multiple=True, help="These folds alone; may be repeated.")
+@click.option("--fold", "folds", multiple=True, help="These folds or splits alone; may be repeated.")
 @click.option(
     "--units", type=_FILE, help="A recogniser's tokens, for texts as truth: lines of `unit number`."
 )
@@ -57,9 +57,9 @@ def command(
 ) -> None:
     """Measure the model over DATASET (default: the project's clips) by its own metric.
 
-    DATASET is a folder of wavs named as ESC-50 names them, a folder with one folder a class, a table (.csv, .tsv)
-    with columns like path and class, or a manifest of speakers. What was answered once is not asked again, so an
-    interrupted evaluation goes on where it was.
+    DATASET is what `deploy prepare esc50|classes|voxceleb1` made, a folder of wavs named as ESC-50 names them, a
+    folder with one folder a class, or a table (.csv, .tsv) with columns like path and class. What was answered once
+    is not asked again, so an interrupted evaluation goes on where it was.
     """
     from deployer.cli import evaluated
     from deployer.evaluation import evaluate, gate

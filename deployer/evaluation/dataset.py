@@ -1,12 +1,13 @@
 """A data set as it lies on disk -> its clips with what is true of each, one at a time and in a fixed order.
 
 Known are ESC-50's file names (`FOLD-CLIP-TAKE-TARGET.wav`), a directory a class, a table (CSV or TSV) and the
-manifest that `deploy prepare voxceleb1` writes.
+manifests that `deploy prepare` writes.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,21 +15,21 @@ from pathlib import Path
 
 from board_runner.errors import InputError, UsageError
 from deployer import prepare
-from deployer.datasets import manifest
+from deployer.datasets import labelled, manifest, stored
 
 PATH_COLUMNS = ("path", "file", "filename", "clip", "wav")
 TRUTH_COLUMNS = ("target", "class", "class_id", "label", "category", "speaker", "tokens", "text")
 TABLES = {".csv": ",", ".tsv": "\t"}
-_SKIPPED = (".", "_")
-"""Directories and files that begin so are no clips: `_background_noise_`, and what systems leave behind."""
+_NOISE = "_background_noise_"
+"""What Speech Commands has beside its classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
     """One clip. `truth` is the data set's own word for it: a class by id or name, a speaker, what was said.
 
-    `name` is its place in the data set; `start_frame` the window of features that is taken, None for the model's
-    choice.
+    `name` is its place in the data set, `fold` its fold or split; `start_frame` is the window of features that is
+    taken, None for the model's choice.
     """
 
     path: Path
@@ -40,7 +41,7 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """Where it lies, how it is laid out, and its clips: iterating reads the disk again."""
+    """The folder or file, how it is laid out, and its clips: iterating reads the disk again."""
 
     root: Path
     layout: str
@@ -57,9 +58,9 @@ def find(path: Path, *, folds: Sequence[str] = ()) -> DataSet:
     Raises InputError for what is no data set, UsageError where folds are asked for and clips have none.
     """
     if path.suffix.lower() in TABLES and path.is_file():
-        return _with(path.parent, "table", lambda: _table(path), folds)
-    if path.suffix.lower() == ".json" or (path / manifest.NAME).is_file():
-        return _with(path if path.is_dir() else path.parent, "manifest", lambda: _listed(path), folds)
+        return _with(path, "table", lambda: _table(path), folds)
+    if path.suffix.lower() == ".json" or (path / stored.NAME).is_file():
+        return _with(path, "manifest", lambda: _listed(path), folds)
     if not path.is_dir():
         raise InputError(
             f"{path}: no data set", hint="give a folder of wavs, a table (.csv, .tsv) or a manifest"
@@ -73,7 +74,8 @@ def find(path: Path, *, folds: Sequence[str] = ()) -> DataSet:
 
 
 def _with(root: Path, layout: str, read: Callable[[], Iterator[Clip]], folds: Sequence[str]) -> DataSet:
-    if folds and not next(read()).fold:
+    first = next(read(), None) if folds else None
+    if folds and (first is None or not first.fold):
         raise UsageError(
             f"{root}: its clips have no folds",
             hint="ESC-50's names and a column `fold` of a table state them",
@@ -84,9 +86,9 @@ def _with(root: Path, layout: str, read: Callable[[], Iterator[Clip]], folds: Se
 def _walk(root: Path) -> Iterator[Path]:
     """Every wav below, by name; a directory's files before its directories'."""
     for place, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(_SKIPPED))
+        folders[:] = sorted(name for name in folders if name[0] != "." and name != _NOISE)
         for name in sorted(files):
-            if name.lower().endswith(".wav") and not name.startswith(_SKIPPED):
+            if name.lower().endswith(".wav") and name[0] != ".":
                 yield Path(place, name)
 
 
@@ -114,9 +116,31 @@ def _sorted_by_class(root: Path) -> Iterator[Clip]:
 
 
 def _listed(path: Path) -> Iterator[Clip]:
+    """A manifest's clips; the two kinds are told apart by their classes."""
     folder = path if path.is_dir() else path.parent
+    if _has_classes(path):
+        known = labelled.load(path)
+        for one in known.clips:
+            fold = str(one.fold) if one.fold is not None else one.split or ""
+            truth = known.classes[one.class_id]
+            yield Clip(path=folder / one.file, name=one.file, truth=truth, fold=fold)
+        return
     for clip in manifest.load(path).clips:
-        yield Clip(path=folder / clip.file, name=clip.file, truth=clip.speaker, start_frame=clip.start_frame)
+        yield Clip(
+            path=folder / clip.file,
+            name=clip.file,
+            truth=clip.speaker,
+            fold=clip.split,
+            start_frame=clip.start_frame,
+        )
+
+
+def _has_classes(path: Path) -> bool:
+    file = path / stored.NAME if path.is_dir() else path
+    try:
+        return "classes" in json.loads(file.read_bytes())
+    except (OSError, ValueError, TypeError) as e:
+        raise InputError(f"{file}: not a manifest that can be read ({e})") from e
 
 
 def _table(path: Path) -> Iterator[Clip]:

@@ -17,7 +17,7 @@ from deployer.board.config import BoardConfig
 from deployer.comparison import sources, stages
 from deployer.comparison.sources import StageSource
 from deployer.datasets import manifest
-from deployer.evaluation import by_board, dataset, kinds, recogniser
+from deployer.evaluation import dataset, kinds, recogniser
 from deployer.evaluation.answer_file import VERSION, AnswerFile
 from deployer.evaluation.answering import ByEngine, BySimulator, Runs, answer_all
 from deployer.evaluation.dataset import DataSet
@@ -30,6 +30,8 @@ from deployer.events import Emit, ignore
 from deployer.history import interchange
 from deployer.project import GRAPHS, Project
 from deployer.records import BoardInfo
+
+BOARD = "board"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ def evaluate(
     """
     check_stages(request.stages)
     found = dataset.find(request.dataset or project.clips_dir, folds=request.folds)
-    makers = {name: _made(project, name, request.jobs) for name in request.stages if name != by_board.STAGE}
+    makers = {name: _made(project, name, request.jobs) for name in request.stages if name != BOARD}
     kind = kinds.of(
         project.model,
         classes=project.contract.outputs[0].shape[-1],
@@ -133,6 +135,8 @@ def _ready(
     if made is not None:
         yield made
         return
+    from deployer.evaluation import by_board  # takes longer to load than a few clips take
+
     reading = Reading(model_name=project.model_name, contract=project.contract)
     with by_board.opened(project, config(), reading, emit=emit) as there:
         yield _Stage(source=there.source, reading=reading, runs=there, notes=there.notes, board=there.info)
@@ -208,8 +212,9 @@ def _info(found: DataSet, listing: Listing) -> DataSetInfo:
 
 
 def _check_windows(found: DataSet, contract: InputContract) -> None:
-    """A manifest states windows of features: they must be the model's."""
-    if found.layout != "manifest":
+    """A manifest of speakers states windows of features: they must be the model's."""
+    first = next(iter(found), None)
+    if first is None or first.start_frame is None:
         return
     mel, listing = ecapa.front_end(contract), manifest.load(found.root)
     if (listing.frames, listing.sample_rate_hz) != (mel.frames, mel.sample_rate_hz):
