@@ -96,7 +96,7 @@ def _source(name: str) -> str:
 def _run(view: RunView, name: str, clips_dir: Path | None, clips: int) -> RunPart:
     record, found = view.record, view.confusion
     plots: list[Plot | None] = [histogram(record, name=f"{name}-times")] if view.summary else []
-    plots.append(by_clip(view.rows, name=f"{name}-clips"))
+    plots.append(by_clip(view.rows, name=f"{name}-by-clip"))
     return RunPart(
         name=name,
         view=view,

@@ -71,8 +71,9 @@ _NUMBERS = ("d", "x", "y", "width", "height", "transform", "points")
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """An SVG for the page and what it shows: `title` heads it, `caption` says it in words."""
+    """An SVG for the page: `title` heads it, `caption` says it in words, `name` begins the ids of both."""
 
+    name: str
     svg: Markup
     title: str
     caption: str
@@ -90,7 +91,7 @@ def plot(
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    return Plot(svg=Markup(_themed(buffer.getvalue(), name)), title=title, caption=caption)
+    return Plot(name=name, svg=Markup(_themed(buffer.getvalue(), name)), title=title, caption=caption)
 
 
 def _themed(text: str, name: str) -> str:

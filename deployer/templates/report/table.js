@@ -181,6 +181,7 @@
     if (rows.length > SIZES[0]) paged(controls);
     controls.append(status);
     controls.hidden = false;
+    root.querySelector(".standing")?.remove();
     show();
 
     let before = null; // paper cannot be leafed through: it gets more rows at once

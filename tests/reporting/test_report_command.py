@@ -1,0 +1,121 @@
+"""`deploy report`: from the history or a file, in the form that was asked for, to where it was asked."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from deployer import cli
+from deployer.history import History
+from tests.reporting import made
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two runs in its history, the newer one on the rack."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DEPLOY_STATE_DIR", raising=False)
+    history = History(tmp_path / ".deploy" / "runs")
+    history.add(made.record(), tags=["good"])
+    newer = made.record(id="20260102-000000-bench-0000", board="rack")
+    history.add(dataclasses.replace(newer, created="2026-01-02T00:00:00+00:00"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("project")
+def test_the_newest_run_is_shown_in_markdown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a word more; by its tag, its beginning or its file it is another one."""
+    assert 0 == cli.execute(["report"])
+    assert capsys.readouterr().out.startswith("# eat on rack\n")
+    for name in ("good", "20260101"):
+        assert 0 == cli.execute(["report", name])
+        assert capsys.readouterr().out.startswith("# eat on desk\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("a.html", "<!doctype html>"),
+        ("a.md", "# eat"),
+        ("a.xml", "<?xml"),
+        ("a.csv", "run_id,"),
+        ("a.json", "{"),
+    ],
+)
+def test_the_form_is_what_the_file_is_named(project: Path, name: str, begins: str) -> None:
+    """`--out report.html` needs no `--format`."""
+    assert 0 == cli.execute(["report", "--out", name, "--sounds", "0"])
+    assert (project / name).read_text(encoding="utf-8").lower().startswith(begins.lower())
+
+
+def test_html_goes_to_a_file_named_after_the_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody reads a page of HTML in a terminal; the file's name is told, and nothing else."""
+    assert 0 == cli.execute(["report", "good", "--format", "html"])
+
+    path = project / "20260101-000000-bench-abcd.html"
+    assert path.is_file()
+    assert ("", f"report: {path.name}\n") == capsys.readouterr()
+
+
+def test_several_runs_and_comparisons_are_one_report(
+    project: Path,
+    stages_json: dict[str, Any],
+    layers_json: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each is told by what is in the file, as the commands print or keep it."""
+    (project / "stages.json").write_text(json.dumps(stages_json))
+    (project / "demo.json").write_text(json.dumps({"comparison": stages_json, "bench": {}}))
+    (project / "layers.json").write_text(json.dumps(layers_json))
+    (project / "printed.json").write_text(json.dumps({"layers": layers_json, "disk": []}))
+    named = ["stages.json", "demo.json", "layers.json", "printed.json"]
+
+    assert 0 == cli.execute(["report", "good", "latest", *named, "--format", "json"])
+
+    shown = json.loads(capsys.readouterr().out)
+    assert (2, 2, 2) == tuple(len(shown[key]) for key in ("runs", "stages", "layers"))
+
+
+def test_what_the_other_forms_print_is_whole(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stdout, ready for a pipe: XML that parses, CSV of as many rows as runs."""
+    assert 0 == cli.execute(["report", "--format", "junit"])
+    assert "4" == ElementTree.fromstring(capsys.readouterr().out).get("tests")
+    assert 0 == cli.execute(["report", "good", "latest", "--format", "csv"])
+    assert 24 == len(list(csv.DictReader(capsys.readouterr().out.splitlines())))
+    assert 0 == cli.execute(["report", "--format", "github"])
+    assert capsys.readouterr().out.startswith("## ❌ eat on rack\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "no JSON object"),
+        ("{", "not a run record"),
+        ("{}", "nothing that a report shows"),
+        ("[" * 9999, "not"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(
+    project: Path, content: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name, with what would be shown."""
+    (project / "x.json").write_text(content)
+
+    assert 2 == cli.execute(["report", "x.json"])
+    error = capsys.readouterr().err
+    assert "x.json" in error
+    assert message in error
+
+
+def test_json_and_another_form_are_not_both_to_be_had(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of two wishes would be lost without a word."""
+    assert 2 == cli.execute(["report", "--json", "--format", "csv"])
+    assert "one of them" in capsys.readouterr().err
