@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deployer.cli.console import results
-from deployer.history import Entry
+from deployer.history import Entry, Headline
 
 if TYPE_CHECKING:
     from deployer.history.collect import Collected
@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 def print_list(found: Sequence[Entry]) -> None:
     """A row a run, times as this machine's clock has them."""
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("run", "when", "kind", "model", "board", "chip", "tags"):
+    for column in ("run", "when", "kind", "model", "board", "chip"):
         table.add_column(column, no_wrap=column == "run")
+    for column in ("runs", "failed", "median ms"):
+        table.add_column(column, justify="right")
+    table.add_column("metric")
+    table.add_column("tags")
     for item in found:
         words = (item.id, _when(item.created), item.kind, item.model, item.board or "-", item.chip or "-")
-        table.add_row(*(escape(word) for word in words), escape(", ".join(item.tags)))
+        table.add_row(
+            *(escape(word) for word in words), *_figures(item.headline), escape(", ".join(item.tags))
+        )
     results().print(table if found else "no run fits; `deploy bench` makes one")
 
 
@@ -41,13 +47,25 @@ def print_run(entry: Entry, fields: Mapping[str, Any]) -> None:
     if entry.tags:
         console.print(escape(f"tags: {', '.join(entry.tags)}"))
     if entry.kind not in records.KINDS:
-        console.print("`--json` prints the record")
+        _print_other(fields, entry)
         return
     record = records.of_fields(fields, place=entry.id)
     if record.samples:
         console.print(report.clip_table(record))
     for line in report.summary_lines(record):
         console.print(line)
+
+
+def _print_other(fields: Mapping[str, Any], entry: Entry) -> None:
+    """An evaluation as `deploy eval` shows it; of any other kind only that it is there."""
+    from deployer.evaluation import record
+
+    if entry.kind != record.KIND:
+        results().print("`--json` prints the record")
+        return
+    from deployer.cli import evaluated
+
+    evaluated.show(record.of_fields(fields, place=entry.id), worst=3)
 
 
 def print_difference(found: Difference) -> None:
@@ -88,6 +106,15 @@ def print_collected(done: Collected) -> None:
         click.echo(f"{verb} {item.id}")
     tagged = f"; {done.tagged} more have a tag" if done.tagged else ""
     click.echo(f"{verb} {len(done.removed)} runs, {done.bytes} bytes of records; {done.kept} stay{tagged}")
+
+
+def _figures(found: Headline) -> tuple[str, str, str, str]:
+    return (
+        "-" if found.runs is None else str(found.runs),
+        "-" if found.failed is None else str(found.failed),
+        "-" if found.median_ms is None else f"{found.median_ms:.3f}",
+        "-" if found.value is None else f"{found.metric} {found.value:.3f}",
+    )
 
 
 def _when(created: str) -> str:

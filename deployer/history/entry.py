@@ -12,6 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic_core import to_json
 
 from board_runner.errors import InputError, UsageError
+from deployer.history import headline
+from deployer.history.headline import Headline
+from deployer.records import RunRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
@@ -53,6 +56,7 @@ class Entry:
     board: str | None
     chip: str | None
     bytes: int
+    headline: Headline
     tags: tuple[str, ...] = ()
 
 
@@ -80,6 +84,7 @@ class Columns:
     model: str
     board: str | None
     chip: str | None
+    headline: Headline
     text: str
 
     @classmethod
@@ -91,15 +96,21 @@ class Columns:
             if record.board is None
             else {"name": record.board.name, "chip": getattr(record.board, "chip", None)}
         )
-        return cls._of({**{name: getattr(record, name) for name in _WORDS}, "board": board}, text)
+        # Of another kind it is found in what was written, as it will be by whoever reads it.
+        made = (
+            headline.of_run(record) if isinstance(record, RunRecord) else headline.of_fields(json.loads(text))
+        )
+        return cls._of({**{name: getattr(record, name) for name in _WORDS}, "board": board}, text, made)
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> Columns:
         """A record as JSON gave it."""
-        return cls._of(fields, json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
+        return cls._of(
+            fields, json.dumps(fields, ensure_ascii=False, separators=(",", ":")), headline.of_fields(fields)
+        )
 
     @classmethod
-    def _of(cls, fields: Mapping[str, Any], text: str) -> Columns:
+    def _of(cls, fields: Mapping[str, Any], text: str, made: Headline) -> Columns:
         board = fields.get("board")
         wrong = [name for name in _WORDS if not isinstance(fields.get(name), str)]
         if not (board is None or (isinstance(board, Mapping) and isinstance(board.get("name"), str))):
@@ -115,6 +126,7 @@ class Columns:
             model=fields["model"],
             board=board["name"] if board is not None else None,
             chip=str(chip) if chip is not None else None,
+            headline=made,
             text=text,
         )
 

@@ -7,11 +7,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from board_runner.errors import UsageError
 from deployer.history.entry import LATEST, Columns, Entry, Filter
+from deployer.history.headline import Headline
 
 _ENTRY = """SELECT runs.id, kind, created, model, board, chip, bytes,
+    runs, failed, median_ms, metric, value,
     (SELECT group_concat(tag, ' ') FROM tags WHERE run = runs.seq) FROM runs"""
 _NEWEST_FIRST = "ORDER BY created_s DESC, seq DESC"
 
@@ -26,9 +29,15 @@ def insert(connection: sqlite3.Connection, found: Columns, *, tags: Sequence[str
     if there is None:
         data = found.text.encode()
         connection.execute(
-            "INSERT INTO runs (id, kind, created, created_s, model, board, chip, bytes, sha256, record) "
-            "VALUES (:id, :kind, :created, :created_s, :model, :board, :chip, :bytes, :sha256, :text)",
-            {**asdict(found), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+            "INSERT INTO runs (id, kind, created, created_s, model, board, chip, bytes, sha256, record, "
+            "runs, failed, median_ms, metric, value) VALUES (:id, :kind, :created, :created_s, :model, :board, "
+            ":chip, :bytes, :sha256, :text, :runs, :failed, :median_ms, :metric, :value)",
+            {
+                **asdict(found),
+                **asdict(found.headline),
+                "bytes": len(data),
+                "sha256": hashlib.sha256(data).hexdigest(),
+            },
         )
     add_tags(connection, found.id, tags)
     return there is None
@@ -108,8 +117,9 @@ def _where(chosen: Filter) -> tuple[str, list[str | float]]:
     return where, [value for _, values in tests for value in values]
 
 
-def _entry(row: tuple[str, str, str, str, str | None, str | None, int, str | None]) -> Entry:
-    id, kind, created, model, board, chip, size, tags = row
+def _entry(row: tuple[Any, ...]) -> Entry:
+    *known, runs, failed, median_ms, metric, value, tags = row
+    id, kind, created, model, board, chip, size = known
     return Entry(
         id=id,
         kind=kind,
@@ -118,5 +128,6 @@ def _entry(row: tuple[str, str, str, str, str | None, str | None, int, str | Non
         board=board,
         chip=chip,
         bytes=size,
+        headline=Headline(runs=runs, failed=failed, median_ms=median_ms, metric=metric, value=value),
         tags=tuple(sorted((tags or "").split())),
     )

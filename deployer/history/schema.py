@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from board_runner.errors import InputError, UsageError
+from deployer.history import headline
 
 APPLICATION_ID = 0x53475348
 """In the file's header, so that no other program's database is taken for a history."""
@@ -46,7 +49,20 @@ def _runs_and_tags(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs_and_tags,)
+def _headlines(connection: sqlite3.Connection) -> None:
+    """Version 2: figures that a list and a trend show, taken from the records that are there."""
+    for column in ("runs INTEGER", "failed INTEGER", "median_ms REAL", "metric TEXT", "value REAL"):
+        connection.execute(f"ALTER TABLE runs ADD COLUMN {column}")
+    for (seq,) in connection.execute("SELECT seq FROM runs").fetchall():
+        text = connection.execute("SELECT record FROM runs WHERE seq = ?", (seq,)).fetchone()[0]
+        connection.execute(
+            "UPDATE runs SET runs = :runs, failed = :failed, median_ms = :median_ms, metric = :metric, "
+            "value = :value WHERE seq = :seq",
+            {**asdict(headline.of_fields(json.loads(text))), "seq": seq},
+        )
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_runs_and_tags, _headlines)
 """STEPS[n] makes a database of version n one of version n + 1; version 0 is an empty file."""
 
 VERSION = len(STEPS)

@@ -89,8 +89,13 @@ class History:
         return self._checked(entry.id, *text)
 
     def record(self, wanted: str | None = None) -> RunRecord:
-        """A bench, run or parsed log. Raises as `entry` does."""
+        """A bench, run or parsed log. Raises as `entry` does, UsageError for a run of another kind."""
         fields = self.fields(wanted, kinds=records.KINDS)
+        if fields["kind"] not in records.KINDS:
+            raise UsageError(
+                f"run {fields['id']} is of kind {fields['kind']!r}; one of {', '.join(records.KINDS)} is wanted",
+                hint=f"`deploy history show {fields['id']}` shows it",
+            )
         return records.of_fields(fields, place=f"{self.path}: {fields['id']}")
 
     def each(self, chosen: Filter | None = None) -> Iterator[tuple[Entry, dict[str, Any]]]:

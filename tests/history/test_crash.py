@@ -14,11 +14,11 @@ import pytest
 
 from board_runner.errors import InputError, UsageError
 from deployer.errors import MachineRefused
-from deployer.history import History, schema
+from deployer.history import Headline, History, schema
 from tests.history.made import bench
 from tests.soak.soak_history import Writer, soak
 
-KILLS = 100 if os.environ.get("DEPLOY_SOAK") else 10
+KILLS = 100 if os.environ.get("DEPLOY_SOAK") else 8
 
 
 def test_two_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -49,6 +49,9 @@ def test_a_database_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
 
     assert [("old-2", ("golden",)), ("old-1", ())] == [(item.id, item.tags) for item in history.find()]
     assert "eat" == history.record("golden").model
+    assert [Headline(runs=4, failed=1, median_ms=25.0, metric="accuracy", value=0.5)] * 2 == [
+        item.headline for item in history.find()
+    ]
     assert history.add(bench())
     with contextlib.closing(sqlite3.connect(history.path)) as connection:
         assert (schema.VERSION,) == connection.execute("PRAGMA user_version").fetchone()

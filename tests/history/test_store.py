@@ -54,7 +54,7 @@ def test_a_record_of_any_kind_is_kept(history: History) -> None:
     assert 0.5 == history.fields("latest")["accuracy"]
     assert [None] == [item.board for item in history.find(Filter(kinds=("eval",)))]
     assert "bench" == history.record().kind
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="of kind 'eval'"):
         history.record("20260401")
 
 

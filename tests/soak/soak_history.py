@@ -1,6 +1,6 @@
 """Writers of the history killed (SIGKILL) at random points; after each, what was said to be saved is there.
 
-    python tests/soak/soak_history.py [--kills 100] [--seed 1]      (about two minutes)
+    python tests/soak/soak_history.py [--kills 100] [--seed 1]      (two minutes and more)
 
 What may be there beside it is the one run whose writer died before it could say so, whole. Every fifth writer finds
 a folder with the record files of an earlier deploy, and dies while it makes the database or soon after. In every
@@ -26,7 +26,8 @@ from tests.history.made import bench
 
 _ROOT = Path(__file__).parents[2]
 _LEFT_FILES = 20
-_BESIDE = 12
+_BESIDE = 6
+_SAVES = 10
 _ROUNDS = 20  # kills over one file, which grows
 
 
@@ -55,10 +56,21 @@ class Writer:
         assert self._process.stdout is not None
         assert "ready\n" == self._process.stdout.readline()
 
-    def kill(self) -> list[str]:
-        """The ids that it said were saved."""
+    def kill_after(self, saves: int, *, share: float) -> list[str]:
+        """Kill it in the middle of the run that follows so many; gives the ids that it said were saved.
+
+        `share` is of the time that the run before took; before the first one it is of a tenth of a second.
+        """
+        stdout = self._process.stdout
+        assert stdout is not None
+        lines, took_s = [], 0.1
+        for _ in range(saves):
+            before = time.monotonic()
+            lines.append(stdout.readline())
+            took_s = time.monotonic() - before
+        time.sleep(share * took_s)
         self._process.kill()
-        return self._said()
+        return [*_ids(lines), *self._said()]
 
     def end(self) -> list[str]:
         """The same, of a writer that was left alone. Raises AssertionError when it failed."""
@@ -71,9 +83,13 @@ class Writer:
         with (
             self._process.stdout as stdout
         ):  # not communicate(), which passes over what readline() has buffered
-            out = stdout.read()
+            lines = stdout.read().splitlines()
         self._process.wait()
-        return [line.removeprefix("saved ") for line in out.splitlines() if line.startswith("saved ")]
+        return _ids(lines)
+
+
+def _ids(lines: list[str]) -> list[str]:
+    return [line.removeprefix("saved ").rstrip("\n") for line in lines if line.startswith("saved ")]
 
 
 def soak(folder: Path, *, kills: int, seed: int) -> Tally:
@@ -89,8 +105,7 @@ def soak(folder: Path, *, kills: int, seed: int) -> Tally:
         place = _with_left_files(folder / f"fresh{number}") if fresh else shared
         beside = Writer(place, f"beside{number}", _BESIDE) if number % 3 == 2 else None
         writer = Writer(place, f"run{number}", 10_000, compact=True)
-        time.sleep(chance.uniform(0, 0.1 if fresh else 0.5))
-        said = writer.kill()
+        said = writer.kill_after(chance.randrange(2 if fresh else _SAVES), share=chance.uniform(0, 1.2))
         tally.points.append(len(said))
         tally.while_making += fresh and not said
         must = {*said, *(beside.end() if beside else ())}
@@ -121,6 +136,8 @@ def _looked_at(place: Path, must: set[str], tally: Tally, *, about: str) -> set[
     assert not lost, f"{about}: lost {sorted(lost)}"
     assert len(there - must) <= 1, f"{about}: nobody wrote {sorted(there - must)}"
     tally.unsaid += len(there - must)
+    if not history.path.exists():  # killed before the first writer of this file made it
+        return there
     with contextlib.closing(sqlite3.connect(history.path)) as connection:
         assert [("ok",)] == connection.execute("PRAGMA integrity_check").fetchall(), about
     return there

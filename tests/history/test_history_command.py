@@ -1,0 +1,135 @@
+"""`deploy history` as it is typed, over runs parsed from logs and made by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer import cli
+from deployer.history import History
+from tests.history.made import bench
+
+Captured = pytest.CaptureFixture[str]
+LOG = Path(__file__).parents[1] / "transcripts" / "eat_pcupid_seed_raw.txt"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    """A project with two benches; the older one is tagged."""
+    monkeypatch.chdir(tmp_path)
+    history = History(tmp_path / ".deploy" / "runs")
+    history.add(bench("20260110-000000-bench-0001", created="2026-01-10T12:00:00+00:00"), tags=["golden"])
+    later = bench(
+        "20260210-000000-bench-0002",
+        created="2026-02-10T12:00:00+00:00",
+        board="rack",
+        class_ids=(0, 0, 0, 0),
+    )
+    history.add(later)
+    return history
+
+
+def _json(capsys: Captured, *words: str, code: int = 0) -> Any:
+    capsys.readouterr()
+    assert code == cli.execute(["history", *words, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ([], "21"),
+        (["list"], "21"),
+        (["--board", "rack"], "2"),
+        (["--chip", "pcupid", "--model", "eat", "--kind", "bench"], "21"),
+        (["--tag", "golden"], "1"),
+        (["--since", "2026-01-11"], "2"),
+        (["--until", "2026-02-09"], "1"),
+        (["--limit", "1"], "2"),
+    ],
+)
+def test_without_a_word_the_runs_are_listed(words: list[str], ends: str, capsys: Captured) -> None:
+    """The filters follow at once, as they follow `list`."""
+    assert ends == "".join(item["id"][-1] for item in _json(capsys, *words))
+
+
+def test_every_command_has_a_page_for_people(capsys: Captured) -> None:
+    """What is printed names the runs, their figures and what changed."""
+    for words, said in (
+        ([], "accuracy 0.500"),
+        (["show", "golden"], "tags: golden"),
+        (["diff", "golden"], "board.name: desk -> rack"),
+        (["tag", "latest", "v1"], "20260210-000000-bench-0002: v1"),
+        (["tag", "latest", "v1", "--remove"], "no tags"),
+        (["gc", "--keep", "0", "--dry-run"], "1 more have a tag"),
+    ):
+        assert 0 == cli.execute(["history", *words])
+        assert said in capsys.readouterr().out
+
+
+def test_a_difference_is_data_and_an_exit_code(capsys: Captured) -> None:
+    """The second clip's answer went from rooster or dog to dog: no flip of the most frequent; a forced one is."""
+    found = _json(capsys, "diff", "golden", "latest", "--fail-on-flip", code=0)
+    assert [False, False] == [clip["flipped"] for clip in found["clips"]]
+    assert 0.0 == found["clips"][0]["change"]
+
+
+def test_a_flip_ends_with_1_where_that_is_asked(project: History, capsys: Captured) -> None:
+    """For CI: another answer than the tagged run's is a failure."""
+    project.add(
+        bench("20260310-000000-bench-0003", class_ids=(1, 1, 1, 1), created="2026-03-10T12:00:00+00:00")
+    )
+
+    assert [True, True] == [
+        clip["flipped"] for clip in _json(capsys, "diff", "golden", "--fail-on-flip", code=1)["clips"]
+    ]
+
+
+def test_what_is_exported_is_imported_elsewhere(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By folder or by the array on stdout; a run that is known stays one."""
+    assert 0 == cli.execute(["history", "export", "--out", "out"])
+    capsys.readouterr()
+    assert 0 == cli.execute(["history", "export", "golden"])
+    (tmp_path / "one.json").write_text(capsys.readouterr().out, encoding="utf-8")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+
+    assert {"added": 1, "known": 0, "refused": []} == _json(capsys, "import", "../one.json")
+    assert {"added": 1, "known": 1, "refused": []} == _json(capsys, "import", "../out")
+    assert [[], ["golden"]] == [item["tags"] for item in _json(capsys)]
+
+
+def test_a_parsed_log_is_a_run_like_any_other(capsys: Captured) -> None:
+    """`deploy parse --save` keeps it; `deploy report` finds it by its id."""
+    assert 0 == cli.execute(["parse", str(LOG), "--save", "--json"])
+    id = json.loads(capsys.readouterr().out)["record"]["id"]
+
+    assert id == _json(capsys, "--kind", "parse")[0]["id"]
+    assert 0 == cli.execute(["report", id])
+    assert id in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["show", "1999"], "no run '1999'"),
+        (["shwo"], "No such command 'shwo'"),
+        (["gc"], "what may go"),
+        (["--since", "soon"], "is no date"),
+        (["tag", "latest", "../x"], "is no tag"),
+        (["import", "none.json"], "none.json"),
+        (["diff", "2026"], "fits 2 runs"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message_and_exit_code_2(
+    words: list[str], message: str, capsys: Captured
+) -> None:
+    """Each names the fault; the history stays as it was."""
+    assert 2 == cli.execute(["history", *words])
+    assert message in capsys.readouterr().err
+    assert 2 == len(_json(capsys))
