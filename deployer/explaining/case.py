@@ -12,6 +12,7 @@ from board_runner.errors import DeployError, UsageError
 from board_runner.integer import container, image
 from board_runner.integer.image import Image
 from deployer import artifacts
+from deployer.artifacts import Artifacts
 from deployer.board.base import BoardFacts
 from deployer.board.files import digests
 from deployer.errors import MissingArtifact
@@ -176,3 +177,16 @@ def from_record(record: RunRecord, names: Names, host: OnHost) -> dict[str, Held
             assumed=recorded is None,
         )
     return found
+
+
+def conversion(case: Case) -> Artifacts | None:
+    """The conversion in the store that made the board's image."""
+    wanted = case.model.sha256
+    for manifest in sorted(case.project.artifacts_dir.parent.glob(f"*/{artifacts.MANIFEST}")):
+        try:
+            made = artifacts.load(manifest.parent)
+        except DeployError:
+            continue
+        if wanted is not None and made.manifest.outputs.get(artifacts.IMAGE) == wanted:
+            return made
+    return None

@@ -121,20 +121,30 @@ def _affine(output: Output) -> str | None:
 
 def _outputs(replayed: Replay, scores: Scores) -> Iterator[Output]:
     """Every output, over the clips that have both."""
-    engine = replayed.engine
     clips = [clip for clip in scores.outputs if clip in replayed.answers]
-    if engine is None or not clips:
+    if replayed.contract is None or not clips:
         return
-    zeros = {name: engine.program.values[value].zero for name, value in engine.program.outputs}
-    for spec in engine.outputs:
+    for spec in replayed.contract.outputs:
+        scale, zero = _scale(replayed, spec.name)
+        given = [replayed.answers[clip] for clip in clips]
+        levels = [one.levels if one.levels else one.outputs for one in given]
         yield Output(
             name=spec.name,
             board=np.concatenate([_flat(scores.outputs[clip][spec.name]) for clip in clips]),
-            levels=np.concatenate([_flat(replayed.answers[clip].levels[spec.name]) for clip in clips]),
-            scale=float(engine.output_scales[spec.name]),
-            zero=zeros[spec.name],
-            rounding=scores.rounding,
+            levels=np.concatenate([_flat(one[spec.name]) for one in levels]),
+            scale=scale,
+            zero=zero,
+            rounding=scores.rounding + replayed.rounding,
         )
+
+
+def _scale(replayed: Replay, output: str) -> tuple[float, int]:
+    """Scale and zero point of an output; 1 and 0 for a simulator that shows values and no levels."""
+    engine = replayed.engine
+    if engine is None:
+        return 1.0, 0
+    value = dict(engine.program.outputs)[output]
+    return float(engine.output_scales[output]), engine.program.values[value].zero
 
 
 def _flat(value: Array) -> Array:
@@ -153,8 +163,8 @@ def _first(output: Output) -> list[str]:
 def _same_levels(replayed: Replay, scores: Scores) -> str:
     """Where the board states `All outputs XOR`: whether its raw levels are the simulator's."""
     stated = {clip: xor for clip, xor in scores.fingerprints.items() if clip in replayed.answers}
-    if not stated:
-        return "which shows no fingerprint of its levels"
+    if not stated or replayed.engine is None:
+        return "whose levels have no fingerprint on both sides"
     same = sum(
         dla_simulator.fingerprint(replayed.answers[c].levels.values()) == xor for c, xor in stated.items()
     )

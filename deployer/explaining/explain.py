@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,7 @@ from deployer.comparison import board_stage
 from deployer.errors import CheckFailed
 from deployer.events import Emit, ignore
 from deployer.explaining import (
-    case as cases,
-)
-from deployer.explaining import (
+    answers,
     contents,
     dequantisation,
     input_contract,
@@ -31,8 +29,8 @@ from deployer.explaining import (
     scores,
     staleness,
 )
-from deployer.explaining.case import Case
-from deployer.explaining.finding import Finding
+from deployer.explaining.case import Case, from_record, names_of, on_host
+from deployer.explaining.finding import Check, Finding
 from deployer.explaining.replay import Replay
 from deployer.explaining.scores import Scores
 from deployer.project import Project
@@ -79,10 +77,10 @@ def explain(
     `kept_scores` is a file or folder of the board's raw scores. Nothing on the board is changed but the folder
     in which its dla_simulator works. Raises UsageError for a run of another model, BoardUnreachable, TransferError.
     """
-    names, host = cases.names_of(record, project), cases.on_host(project)
+    names, host = names_of(record, project), on_host(project)
     with tempfile.TemporaryDirectory(prefix="deploy-explain-") as temporary, _connected(config) as board:
         if board is None:
-            case = Case(record, project, names, host, cases.from_record(record, names, host))
+            case = Case(record, project, names, host, from_record(record, names, host))
         else:
             side, held = on_board.gather(board, record, names, host, Path(temporary))
             case = Case(record, project, names, host, held, side)
@@ -101,15 +99,24 @@ def _to_the_first_proven(checks: Iterable[Finding]) -> Iterator[Finding]:
 
 def _checks(case: Case, board: Board | None, kept_scores: Path | None, *, emit: Emit) -> Iterator[Finding]:
     """Every check, in the order in which one is to be believed before the next; what it needs is got for it."""
-    yield contents.check(case)
+    yield _told(contents.CHECK, lambda: contents.check(case))
     replayed = replay.replay(case, emit=emit)
-    yield origin.check(case, replayed)
-    yield input_contract.check(case, replayed)
+    yield _told(origin.CHECK, lambda: origin.check(case, replayed))
+    yield _told(input_contract.CHECK, lambda: input_contract.check(case, replayed))
     board_scores = _scores(case, board, replayed, kept_scores, emit=emit)
-    yield dequantisation.check(replayed, board_scores)
-    yield staleness.check(case, replayed, board_scores)
-    yield label_order.check(case, replayed)
-    yield replay.check(case, replayed, dequantisation.engine_differs(replayed, board_scores))
+    yield _told(dequantisation.CHECK, lambda: dequantisation.check(replayed, board_scores))
+    yield _told(staleness.CHECK, lambda: staleness.check(case, replayed, board_scores))
+    yield _told(label_order.CHECK, lambda: label_order.check(case, replayed))
+    differing = dequantisation.engine_differs(replayed, board_scores)
+    yield _told(answers.CHECK, lambda: answers.check(case, replayed, differing))
+
+
+def _told(check: Check, look: Callable[[], Finding]) -> Finding:
+    """A check's answer; where something that it needs is not to be had, that it cannot tell, and why."""
+    try:
+        return look()
+    except DeployError as e:
+        return check.cannot_tell(str(e), cure=e.hint)
 
 
 @contextlib.contextmanager
@@ -124,10 +131,10 @@ def _connected(config: BoardConfig | None) -> Iterator[Board | None]:
 
 def _scores(case: Case, board: Board | None, replayed: Replay, kept: Path | None, *, emit: Emit) -> Scores:
     """From the user's files, else by the board's dla_simulator where one is there."""
-    if replayed.engine is None:
+    if replayed.contract is None or replayed.why_not:
         return scores.none(replayed.why_not)
     if kept is not None:
-        return scores.from_files(kept, replayed, replayed.engine.outputs)
+        return scores.from_files(kept, replayed, replayed.contract.outputs)
     if board is None:
         return scores.none("no board was asked")
     settings, placed = case.project.deployment.settings, case.project.program_on(board.config)

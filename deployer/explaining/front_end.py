@@ -34,7 +34,7 @@ def mistake(case: Case, replayed: Replay) -> Mistake | None:
     clips = compared(case, replayed)
     wrong = apart(case, replayed, clips)
     said = {clip: ids[0] for clip, ids in case.answers.items() if len(ids) == 1}
-    steady = all(clip in said for clip in clips)
+    steady = all(clip in said for clip in clips) and replayed.engine is not None
     if not steady or len(wrong) < _TELLING or len({said[clip] for clip in clips}) < _TELLING:
         return None
     order = [*wrong, *(clip for clip in clips if clip not in wrong)]

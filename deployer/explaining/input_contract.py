@@ -25,7 +25,7 @@ PREPARE = "`deploy prepare` makes wavs as the model wants them; then `deploy ben
 def check(case: Case, replayed: Replay) -> Finding:
     """Contract against contract, then every wav against the image's, then the program's reading of them."""
     host = case.project.contract
-    image = case.image.contract if case.image is not None else None
+    image = case.image.contract if case.image is not None else replayed.contract
     other = list(differences(image, host)) if image is not None else []
     if other:
         return CHECK.proven(

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from board_runner import engine
-from board_runner.contract import Array
+from board_runner.contract import Array, Tensors
 from board_runner.errors import DeployError
 from deployer import artifacts
-from deployer.artifacts import Artifacts
 from deployer.conversion import image_facts
 from deployer.conversion.job import toolchain_identity
-from deployer.explaining.case import Case
+from deployer.explaining.case import Case, conversion
 from deployer.explaining.finding import Check, Finding
-from deployer.explaining.replay import Replay, real
+from deployer.explaining.replay import Replay
 
 CHECK = Check(name="chip and toolchain")
 FEW = 5
@@ -39,19 +38,6 @@ def image_chip(case: Case) -> tuple[str, str]:
     stated = str(case.record.settings.get("image_chip", ""))
     chip, _, source = stated.partition(" (")
     return ("", "") if not source or chip == image_facts.UNVERIFIED else (chip, f"the record: {stated}")
-
-
-def conversion(case: Case) -> Artifacts | None:
-    """The conversion in the store that made the board's image."""
-    wanted = case.model.sha256
-    for manifest in sorted(case.project.artifacts_dir.parent.glob(f"*/{artifacts.MANIFEST}")):
-        try:
-            made = artifacts.load(manifest.parent)
-        except DeployError:
-            continue
-        if wanted is not None and made.manifest.outputs.get(artifacts.IMAGE) == wanted:
-            return made
-    return None
 
 
 def _chips(case: Case) -> Finding | None:
@@ -111,7 +97,7 @@ def _made_from(case: Case, replayed: Replay) -> Finding | None:
 def _likeness(case: Case, replayed: Replay) -> float | None:
     """Median correlation of the image's scores with the ONNX's in float; None where it cannot be had."""
     clips = list(replayed.answers)[:FEW]
-    if not clips or replayed.engine is None:
+    if not clips:
         return None
     try:
         onnx = engine.load(case.project.onnx)
@@ -119,15 +105,13 @@ def _likeness(case: Case, replayed: Replay) -> float | None:
         for clip in clips:
             given = replayed.answers[clip].tensor
             theirs = onnx.run({onnx.inputs[0].name: given.astype(np.dtype(onnx.inputs[0].dtype))})
-            ours = real(replayed.engine, replayed.answers[clip].levels)
-            pairs.append((_flat(ours), _flat(theirs)))
+            pairs.append((_flat(replayed.answers[clip].outputs), _flat(theirs)))
         return float(np.median([_correlation(a, b) for a, b in pairs]))
     except (DeployError, ValueError):  # of another shape: the input contract says so
         return None
 
 
-def _flat(outputs: object) -> Array:
-    assert isinstance(outputs, dict)
+def _flat(outputs: Tensors) -> Array:
     return np.concatenate([np.asarray(value, np.float64).ravel() for value in outputs.values()])
 
 

@@ -1,4 +1,4 @@
-"""Check 7, and what others rest on: the board's own bytes through the offline simulator's integer engine."""
+"""What most checks rest on: the board's own bytes through the offline simulator."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import numpy as np
 
 from board_runner import audio, models
 from board_runner.contract import Array, InputContract, Tensors
-from board_runner.errors import DeployError
+from board_runner.errors import DeployError, UsageError
+from board_runner.integer import container
 from board_runner.integer.engine import OfflineEngine
+from board_runner.integer.image import Image
 from board_runner.models.base import Decision, run_model
+from deployer.artifacts import Artifacts
+from deployer.comparison import references
+from deployer.comparison.stages import Simulation, simulate_once
 from deployer.events import Advanced, Emit, Finished, Started
-from deployer.explaining.case import Case
-from deployer.explaining.finding import Check, Finding, some
+from deployer.explaining.case import Case, conversion
 
-CHECK = Check(name="replay")
 STEP = "replay"
 MOST_CLIPS = 200
 """Clips that are replayed: a cause that none of so many shows is none that this can find."""
@@ -25,20 +28,30 @@ MOST_CLIPS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One clip: the decision, the input tensor of its one run, and each output's int16 levels."""
+    """One clip: the decision, the input tensor of its one run, each output as float32 and as int16 levels.
+
+    A vendor's simulator does not show levels: there are none then.
+    """
 
     decision: Decision
     tensor: Array
-    levels: Mapping[str, Array]
+    outputs: Tensors
+    levels: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """`why_not` says, in words, why there is none, or of a clip why that one has no answer."""
+    """`why_not` says, in words, why there is none, `refused` of a clip why that one has no answer.
+
+    `source` is what ran the image; `engine` is None where that was the vendor's simulator. `rounding` is half a
+    unit of the last printed place of the outputs, 0 where they were not printed.
+    """
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
     why_not: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    rounding: float = 0.0
     engine: OfflineEngine | None = None
     contract: InputContract | None = None
 
@@ -68,37 +81,110 @@ def real(engine: OfflineEngine, levels: Tensors) -> dict[str, Array]:
 
 
 def replay(case: Case, *, emit: Emit) -> Replay:
-    """Every clip of the run whose bytes are at hand, at most MOST_CLIPS, through the board's image."""
-    image, path = case.image, case.model.path
-    if image is None or path is None:
-        return Replay(why_not=case.why_no_image)
+    """Every clip of the run whose bytes are at hand, at most MOST_CLIPS, through the board's image.
+
+    An image of ours by the integer engine, another maker's by the simulator of the tools that made it.
+    """
     clips = [clip for clip in case.names.clips if case.held[clip].path is not None][:MOST_CLIPS]
     if not clips:
         return Replay(why_not="the bytes of no clip are at hand")
-    engine = OfflineEngine.load(path)
+    if case.image is not None:
+        return _by_engine(case, case.image, clips, emit=emit)
+    made = conversion(case)
+    if made is None or case.model.path is None or container.is_image(case.model.path):
+        return Replay(why_not=case.why_no_image)
+    try:
+        return _by_toolchain(case, made, clips, emit=emit)
+    except DeployError as e:
+        return Replay(why_not=f"the tools that made {case.names.model} do not run it: {e}")
+
+
+def _by_engine(case: Case, image: Image, clips: Sequence[str], *, emit: Emit) -> Replay:
+    assert case.model.path is not None
+    engine = OfflineEngine.load(case.model.path)
     answers: dict[str, Answer] = {}
     refused: dict[str, str] = {}
     emit(Started(step=STEP, total=len(clips), unit="clips"))
     for done, clip in enumerate(clips, start=1):
-        wav = case.held[clip].path
-        assert wav is not None
         try:
-            answers[clip] = _answer(engine, image.contract, wav)
+            answers[clip] = _answer(engine, image.contract, _wav(case, clip))
         except DeployError as e:
             refused[clip] = str(e)
         emit(Advanced(step=STEP, done=done, total=len(clips), note=clip))
     emit(Finished(step=STEP, note=f"{len(answers)} clips through the board's image"))
-    why = "" if answers else f"no clip can be run: {next(iter(refused.values()))}"
-    return Replay(answers=answers, why_not=why, refused=refused, engine=engine, contract=image.contract)
+    return Replay(
+        answers=answers,
+        why_not=_why_none(answers, refused),
+        refused=refused,
+        source="the integer engine",
+        engine=engine,
+        contract=image.contract,
+    )
+
+
+def _by_toolchain(case: Case, made: Artifacts, clips: Sequence[str], *, emit: Emit) -> Replay:
+    """By simulator.py on the offline model, whose bytes in the store are the board's. Raises ToolchainError."""
+    stated = made.manifest.contract
+    contract = InputContract.from_json(stated) if stated else case.project.contract
+    simulation = Simulation(tools=case.project.tools, artifacts=made, contract=contract)
+    tensors: dict[str, Array] = {}
+    refused: dict[str, str] = {}
+    for clip in clips:
+        try:
+            tensors[clip] = _tensor(contract, _wav(case, clip))
+        except DeployError as e:
+            refused[clip] = str(e)
+    outputs: dict[str, Tensors] = {}
+
+    def take(clip: str, given: Tensors, text: Path) -> None:
+        outputs[clip] = given
+
+    if tensors:
+        simulate_once("offline", simulation, list(tensors.items()), take, emit=emit)
+    answers = {
+        clip: Answer(decision=_decided(contract, [given]), tensor=tensors[clip], outputs=given)
+        for clip, given in outputs.items()
+    }
+    return Replay(
+        answers=answers,
+        why_not=_why_none(answers, refused),
+        refused=refused,
+        source="simulator.py of the toolchain",
+        rounding=0.5 * 10.0**-references.DUMP_DECIMALS,
+        contract=contract,
+    )
+
+
+def _why_none(answers: Mapping[str, Answer], refused: Mapping[str, str]) -> str:
+    return "" if answers else f"no clip can be run: {next(iter(refused.values()), 'none')}"
+
+
+def _wav(case: Case, clip: str) -> Path:
+    path = case.held[clip].path
+    assert path is not None
+    return path
+
+
+def _tensor(contract: InputContract, wav: Path) -> Array:
+    samples = audio.require(audio.read_wav(wav), contract.sample_rate_hz)
+    return next(iter(models.get(contract.model).chunks(samples, contract)))[contract.inputs[0].name]
 
 
 def _answer(engine: OfflineEngine, contract: InputContract, wav: Path) -> Answer:
-    model, kept = models.get(contract.model), _Raw(engine)
+    kept = _Raw(engine)
     samples = audio.require(audio.read_wav(wav), contract.sample_rate_hz)
-    decision = model.decode(run_model(model, kept, samples, contract))
+    outputs = run_model(models.get(contract.model), kept, samples, contract)
+    tensor = next(iter(kept.given.values()))
+    return Answer(
+        decision=_decided(contract, outputs), tensor=tensor, outputs=outputs[-1], levels=kept.levels
+    )
+
+
+def _decided(contract: InputContract, outputs: Sequence[Tensors]) -> Decision:
+    decision = models.get(contract.model).decode(outputs)
     if not isinstance(decision, Decision):
-        raise DeployError(f"{contract.model} has no classes")
-    return Answer(decision=decision, tensor=next(iter(kept.given.values())), levels=kept.levels)
+        raise UsageError(f"{contract.model} has no classes", hint="`deploy compare-sim` compares its outputs")
+    return decision
 
 
 def compared(case: Case, replayed: Replay) -> list[str]:
@@ -109,78 +195,3 @@ def compared(case: Case, replayed: Replay) -> list[str]:
 def apart(case: Case, replayed: Replay, clips: Iterable[str]) -> list[str]:
     """Those of `clips` on which the board did not say what the simulator says, in any of its runs."""
     return [clip for clip in clips if case.answers[clip] != (replayed.answers[clip].decision.class_id,)]
-
-
-def check(case: Case, replayed: Replay, differing: Sequence[str] = ()) -> Finding:
-    """Whether the board said of its bytes what the simulator says of the same bytes.
-
-    `differing` are clips whose raw outputs on the board are not the simulator's, from the same input tensor.
-    """
-    if differing:
-        return CHECK.proven(
-            f"from the same input tensor and image the board computes other levels, on {len(differing)} clips",
-            evidence=[f"All outputs XOR differs: {some(differing)}"],
-            cure="driver, IPU or their version: `deploy compare-sim fixed offline board` shows by how much; update "
-            "the board's firmware to the SDK of the toolchain",
-        )
-    if not case.runs:
-        return CHECK.cannot_tell("the run has no class ids", evidence=_failures(case), cure=_WHY_NONE)
-    if replayed.why_not:
-        return CHECK.cannot_tell(f"nothing to replay: {replayed.why_not}", cure=_NO_BYTES)
-    clips = compared(case, replayed)
-    if not clips:
-        return CHECK.cannot_tell("no clip was both run and replayed", evidence=_refused(replayed))
-    wrong = apart(case, replayed, clips)
-    if not wrong:
-        assumed = [clip for clip in clips if case.held[clip].assumed]
-        evidence = [f"taken by name alone, without a hash: {some(assumed)}"] if assumed else []
-        return CHECK.fine(
-            f"the board says what the simulator says of the same bytes, on {len(clips)} of {len(clips)} clips",
-            evidence=[*evidence, *_refused(replayed), *_accuracy(case, replayed, clips)],
-        )
-    evidence = [_said(case, replayed, clip) for clip in wrong[:5]]
-    if any(case.held[name].assumed for name in (*wrong, case.names.model)):
-        return CHECK.cannot_tell(
-            f"the board differs from the simulator on {len(wrong)} of {len(clips)} clips, "
-            "if these are the bytes that it had",
-            evidence=evidence,
-            cure="the record has no hashes: `deploy bench` keeps them",
-        )
-    return CHECK.proven(
-        f"from the very bytes that the simulator gets, the board computes something else, on {len(wrong)} of "
-        f"{len(clips)} clips",
-        evidence=[*evidence, *_refused(replayed)],
-        cure="the board's program, driver or IPU is at fault, not model or input: `deploy compare-sim offline "
-        "board` compares tensors where the board has a dla_simulator, `deploy board logs` what its kernel said",
-    )
-
-
-_WHY_NONE = "`deploy run CLIP` says why a run gives no result"
-_NO_BYTES = "explain without --offline, so that the bytes are fetched from the board"
-
-
-def _said(case: Case, replayed: Replay, clip: str) -> str:
-    said = " / ".join(map(str, case.answers[clip]))
-    decision = replayed.answers[clip].decision
-    return f"{clip}: board {said}, simulator {decision.class_id} (leads by {decision.margin:.3g})"
-
-
-def _failures(case: Case) -> list[str]:
-    return [f"{failure.clip}: {failure.reason}" for failure in case.record.failures[:3]]
-
-
-def _refused(replayed: Replay) -> list[str]:
-    first = next(iter(replayed.refused.items()), None)
-    return [f"{len(replayed.refused)} clips not replayed; {first[0]}: {first[1]}"] if first else []
-
-
-def _accuracy(case: Case, replayed: Replay, clips: list[str]) -> list[str]:
-    """Where board and simulator are wrong together, the cause is before both."""
-    known = [clip for clip in clips if clip in case.record.targets]
-    right = sum(replayed.class_ids[clip] == case.record.targets[clip] for clip in known)
-    if not known or right == len(known):
-        return []
-    return [
-        f"both have {right} of {len(known)} clips right: what is wrong beyond that lies in the model or its "
-        "conversion (`deploy compare-sim onnx float fixed offline`)"
-    ]

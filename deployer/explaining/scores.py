@@ -48,7 +48,7 @@ def from_board(board: Board, simulator: Simulator, replayed: Replay, *, emit: Em
 
     Raises TransferError, BoardUnreachable.
     """
-    assert replayed.engine is not None
+    assert replayed.contract is not None
     clips = list(replayed.answers)[:MOST_CLIPS]
     outputs: dict[str, Mapping[str, Array]] = {}
     cut_short: dict[str, str] = {}
@@ -58,7 +58,7 @@ def from_board(board: Board, simulator: Simulator, replayed: Replay, *, emit: Em
     for done, clip in enumerate(clips, start=1):
         given = [(clip, replayed.answers[clip].tensor)]
         try:
-            (answer,) = board_stage.simulate(board, simulator, given, replayed.engine.outputs)
+            (answer,) = board_stage.simulate(board, simulator, given, replayed.contract.outputs)
             outputs[clip] = answer.tensors
             fingerprints[clip] = answer.xor
         except ProgramFailed as e:

@@ -51,7 +51,7 @@ def _outside(case: Case, replayed: Replay) -> Finding | None:
 def _classes(case: Case, replayed: Replay) -> int:
     first = next(iter(replayed.answers.values()), None)
     if first is not None:
-        return max(levels.size for levels in first.levels.values())
+        return max(value.size for value in first.outputs.values())
     return len(case.record.labels)
 
 
@@ -125,7 +125,9 @@ def _of_scores(replayed: Replay, scores: Scores) -> Finding | None:
     """The same patterns in whole tensors, where the board shows them."""
     clips = [clip for clip in scores.outputs if clip in replayed.answers]
     given = [scores.flat(clip) for clip in clips]
-    wanted = {tuple(levels.ravel().tolist()) for c in clips for levels in replayed.answers[c].levels.values()}
+    wanted = {
+        tuple(levels.ravel().tolist()) for c in clips for levels in replayed.answers[c].outputs.values()
+    }
     if len(clips) < _TELLING + 1 or len(wanted) < len(clips):
         return None
     if all((one == given[0]).all() for one in given[1:]):
@@ -142,10 +144,21 @@ def _nothing(case: Case, replayed: Replay, scores: Scores) -> Finding:
     clips = compared(case, replayed)
     if not clips:
         why = replayed.why_not or "no clip was both run and replayed"
-        return CHECK.cannot_tell(f"no simulator's answers to hold against: {why}")
+        return CHECK.cannot_tell(
+            f"no simulator's answers to hold against: {why}", evidence=_one_for_all(case)
+        )
     if len({replayed.class_ids[clip] for clip in clips}) < 2:
         return CHECK.cannot_tell(
             f"the simulator has one class for all of {some(clips)}: a stale answer would not show",
             cure="bench clips of different classes",
         )
     return CHECK.fine("each clip has its own answer, the same in every run")
+
+
+def _one_for_all(case: Case) -> list[str]:
+    """What speaks for a stale answer where nothing can prove it."""
+    said = {class_id for ids in case.answers.values() for class_id in ids}
+    classes = {case.record.targets[clip] for clip in case.answers if clip in case.record.targets}
+    if len(said) != 1 or len(classes) < 2:
+        return []
+    return [f"the board says class {said.pop()} of clips of {len(classes)} classes"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
 
-from deployer import resources
+from deployer import artifacts, resources
 from tests.explaining.conftest import IDS, Bench, program
+from toolchain_wrappers import standin
 
 NAMES = (resources.configs_dir() / "labels/esc50.txt").read_text(encoding="utf-8").splitlines()
 PLACE = {name: at for at, name in enumerate(sorted(NAMES))}
@@ -128,6 +130,76 @@ def test_a_model_that_counts_otherwise_than_the_clips_is_found(fresh: Bench) -> 
 
     assert (1, "label order") == (code, told["cause"]["check"]), told
     assert "5 of 5 clips are right so, 0 as they are" in told["cause"]["what"]
+
+
+FOREIGN = b"another maker's"
+
+READS_FOREIGN = """
+from board_runner import engine as ours
+class engine:
+    Engine = ours.Engine
+    def load(path):
+        content = path.read_bytes().removeprefix(%r)
+        own = path.with_name("own.bin")
+        own.write_bytes(content)
+        return ours.load(own)
+"""
+
+
+def _of_another_maker(bench: Bench, plant: str) -> None:
+    """A tree whose images only its own simulator reads, and one of them in the store."""
+    tree = standin.make(bench.root / "vendor")
+    simulator = tree.tools_dir / "Scripts/calibrator/simulator.py"
+    text = simulator.read_text(encoding="utf-8")
+    simulator.write_text(
+        text.replace("from board_runner import engine\n", READS_FOREIGN % FOREIGN), encoding="utf-8"
+    )
+    folder = bench.root / ".deploy/artifacts/pcupid-eat"
+    (folder / "eat.img").write_bytes(FOREIGN + (folder / "eat.img").read_bytes())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["outputs"]["eat.img"] = artifacts.sha256(folder / "eat.img")
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    bench.write(
+        program=bench.script(program(plant)),
+        toolchain={
+            "models_dir": str(tree.models_dir),
+            "tools_dir": str(tree.tools_dir),
+            "profile": standin.PROFILE,
+        },
+    )
+    bench.bench()
+
+
+@pytest.mark.parametrize(("plant", "cause"), [("", None), ("id=$((id + 1))", "label order")])
+def test_another_makers_image_is_replayed_by_its_own_tools(
+    plant: str, cause: str | None, fresh: Bench
+) -> None:
+    """Where the integer engine cannot read the board's image, the toolchain's simulator runs it."""
+    _of_another_maker(fresh, plant)
+
+    code, told = fresh.explain()
+
+    assert code == (0 if cause is None else 1), told
+    assert cause == (told["cause"] and told["cause"]["check"])
+    if cause is None:
+        replay = told["findings"][-1]
+        assert ("replay", "fine") == (replay["check"], replay["verdict"])
+        assert "5 of 5 clips" in replay["what"]
+
+
+def test_another_makers_image_without_its_tools_is_not_judged(fresh: Bench) -> None:
+    """No simulator, no verdict: what can be told without one is told."""
+    (fresh.root / "ready.img").write_bytes(FOREIGN + bytes(1000))
+    fresh.write(model={"image": "ready.img"}, program=fresh.script(program("id=3")))
+    fresh.bench()
+
+    code, told = fresh.explain()
+
+    assert (0, None) == (code, told["cause"])
+    last = told["findings"][-1]
+    assert "cannot tell" == last["verdict"] and "no image of ours" in last["what"]
+    stale = {finding["check"]: finding for finding in told["findings"]}["stale or truncated"]
+    assert ["the board says class 3 of clips of 5 classes"] == stale["evidence"]
 
 
 def test_a_run_without_answers_is_not_guessed_at(fresh: Bench) -> None:
