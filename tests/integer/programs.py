@@ -17,8 +17,8 @@ LENGTH = 12
 class Build:
     """A program as it grows: every step reads values by number and gives the next one."""
 
-    def __init__(self) -> None:
-        self.values = [Value(dtype="float32", shape=(1, 2, LENGTH))]
+    def __init__(self, shape: tuple[int, ...] = (1, 2, LENGTH)) -> None:
+        self.values = [Value(dtype="float32", shape=shape)]
         self.steps: list[Instruction] = []
 
     def add(
@@ -136,8 +136,43 @@ def every_plane_op(seed: int = 0) -> Program:
     )
 
 
+def random_planes(seed: int) -> Program:
+    """Convolutions in 8 and 16 bits and a maximum over windows of any geometry, dense, grouped and one by one."""
+    rng = np.random.default_rng(seed)
+
+    def pick(low: int, high: int) -> int:
+        return int(rng.integers(low, high + 1))
+
+    group, deep, rows = [(1, pick(1, 9), pick(1, 19)), (pick(2, 5), pick(1, 3), pick(1, 6))][seed % 2]
+    channels_in, size = group * deep, (pick(1, 12), pick(1, 70))
+    kernel = tuple(pick(1, min(5, n)) for n in size)
+    dilation = tuple(pick(1, max(1, (n - 1) // max(1, k - 1))) for n, k in zip(size, kernel, strict=True))
+    ints = {
+        "stride": (pick(1, 3), pick(1, 3)),
+        "dilation": dilation,
+        "begins": (pick(0, 2), pick(0, 2)),
+        "ends": (pick(0, 2), pick(0, 2)),
+    }
+    build = Build((1, channels_in, *size))
+    wide = build.add("quantize", 0)
+    narrow = build.add("narrow", wide, ints=HALF, zero=pick(0, 255))
+    shape = (group * rows, deep, *kernel)
+    w8 = rng.integers(-127, 128, shape).astype(np.int8)
+    build.add("conv8", narrow, ints={**ints, "group": (group,)}, tensors=channels(w8, axis=0))
+    most = [200, 32767][pick(0, 1)]  # sums of the larger need 64 bits
+    w16 = rng.integers(-most, most + 1, shape).astype(np.int16)
+    last = build.add("conv16", wide, ints={**ints, "group": (group,)}, tensors=channels(w16, axis=0))
+    build.add("maxpool", wide, ints={"kernel": kernel, **ints})
+    return Program(
+        values=tuple(build.values),
+        instructions=tuple(build.steps),
+        inputs=(("x", 0),),
+        outputs=(("y", last),),
+    )
+
+
 def packed(program: Program) -> bytes:
     """The program as a file."""
-    spec = TensorSpec(name="x", dtype="float32", shape=(1, 2, LENGTH))
+    spec = TensorSpec(name="x", dtype="float32", shape=program.values[0].shape)
     contract = InputContract(model="eat", sample_rate_hz=22050, inputs=(spec,), outputs=())
     return image.pack("pcupid", contract, program)

@@ -13,7 +13,7 @@ from board_runner.errors import ModelError
 from board_runner.integer import container, image, records
 from board_runner.integer.engine import IntegerEngine
 from tests.integer import mutations
-from tests.integer.programs import every_op, packed
+from tests.integer.programs import every_op, every_plane_op, packed
 from tests.native.build import Built
 
 FILES = 150
@@ -45,7 +45,8 @@ def test_both_loaders_refuse_the_same_files(
 ) -> None:
     """Bits, cuts, fields and records, under wrong and right checksums; what loads also runs, under sanitizers."""
     rng = random.Random(11)
-    blobs = [damage(packed(every_op(number % 4)), rng) for number in range(FILES)]
+    makers = (every_op, every_plane_op)
+    blobs = [damage(packed(makers[number % 2](number % 4)), rng) for number in range(FILES)]
 
     said = _verdicts(checked, tmp_path, blobs)
 
@@ -66,7 +67,7 @@ def _resealed(name: str, field: str, row: int, value: int) -> bytes:
 @pytest.mark.parametrize(
     ("blob", "words"),
     [
-        (_resealed("CODE", "op", 3, 19), "instruction number 19, which the runner lacks"),
+        (_resealed("CODE", "op", 3, 27), "instruction number 27, which the runner lacks"),
         (_resealed("VALU", "rank", 2, 9), "a tensor of 9 axes"),
         (_resealed("VALU", "offset", 2, 64), r"share memory|arena"),
         (_resealed("TENS", "dtype", 0, 6), "a tensor of type 6"),
@@ -85,7 +86,7 @@ def test_a_refusal_says_why(blob: bytes, words: str, checked: Built, tmp_path: P
 def test_another_version_is_refused_as_such(checked: Built, tmp_path: Path) -> None:
     """An older or newer container is said to be that, not damaged."""
     blobs = []
-    for version in (1, 3):
+    for version in (1, 4):
         blob = bytearray(packed(every_op()))
         blob[8] = version
         blobs.append(bytes(blob))
@@ -96,9 +97,9 @@ def test_another_version_is_refused_as_such(checked: Built, tmp_path: Path) -> N
 def test_the_sanitizers_find_nothing_in_damaged_files(checked: Built, tmp_path: Path) -> None:
     """A few thousand files of the fuzz harness, images and wavs: refused, or loaded and run."""
     seeds = []
-    for number in range(3):
+    for number, make in enumerate((every_op, every_plane_op, every_op)):
         seeds.append(tmp_path / f"{number}.img")
-        seeds[-1].write_bytes(packed(every_op(number)))
+        seeds[-1].write_bytes(packed(make(number)))
     seeds.append(tmp_path / "a.wav")
     seeds[-1].write_bytes(
         b"RIFF\x34\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x22\x56\0\0\x44\xac\0\0\2\0\x10\0data\x10\0\0\0"

@@ -18,6 +18,9 @@ MULTIPLIERS = (
     1717986944,
     (1 << 31) - 32769,
     (1 << 31) - 1,
+    -98304,
+    -(1 << 30),
+    -(1 << 31) + 1,
 )
 
 
@@ -39,6 +42,6 @@ def test_every_level_is_rescaled_as_the_formula_says(shift: int, checked: Built)
 def test_sums_are_rescaled_as_the_formula_says(shift: int, checked: Built) -> None:
     """`add` over pairs of levels that include both ends."""
     for first in MULTIPLIERS[2:]:
-        for second in (0, 98304, 1113713866, (1 << 31) - 1):
+        for second in (0, 98304, 1113713866, (1 << 31) - 1, -1113713866):
             done = checked.run("probe", "sum", str(first), str(second), str(shift))
             assert (0, "", []) == (done.returncode, done.stderr, _wrong(done.stdout))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from board_runner import dla_simulator
 from board_runner.integer.engine import OfflineEngine
+from board_runner.integer.program import Program
 from tests.integer import programs
 from tests.native.build import Built
 from tests.native.conftest import CLIPS, Levels, clip_input
@@ -90,9 +92,12 @@ def test_clips_give_numpys_outputs_on_arm(
     )
 
 
-def test_plain_c_on_arm_gives_numpys_bits(crossed: Built, tmp_path: Path) -> None:
-    """Every instruction there is, without NEON."""
-    (tmp_path / "eat.img").write_bytes(programs.packed(programs.every_op(9)))
+@pytest.mark.parametrize("make", [programs.every_op, programs.every_plane_op])
+def test_plain_c_on_arm_gives_numpys_bits(
+    make: Callable[[int], Program], crossed: Built, tmp_path: Path
+) -> None:
+    """Every instruction there is, with NEON and without."""
+    (tmp_path / "eat.img").write_bytes(programs.packed(make(9)))
     engine = OfflineEngine.load(tmp_path / "eat.img")
     x = np.random.default_rng(9).uniform(-300, 300, (1, 2, programs.LENGTH)).astype(np.float32)
     x.tofile(tmp_path / "x.bin")
@@ -103,11 +108,12 @@ def test_plain_c_on_arm_gives_numpys_bits(crossed: Built, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("make", [programs.every_op, programs.every_plane_op])
 def test_a_program_of_every_instruction_gives_numpys_bits(
-    seed: int, kernels: str, here: Built, tmp_path: Path
+    make: Callable[[int], Program], seed: int, kernels: str, here: Built, tmp_path: Path
 ) -> None:
     """Also the instructions and shapes that the shipped model lacks, with all kernels."""
-    (tmp_path / "eat.img").write_bytes(programs.packed(programs.every_op(seed)))
+    (tmp_path / "eat.img").write_bytes(programs.packed(make(seed)))
     engine = OfflineEngine.load(tmp_path / "eat.img")
     x = np.random.default_rng(seed).uniform(-300, 300, (1, 2, programs.LENGTH)).astype(np.float32)
     x.tofile(tmp_path / "x.bin")
@@ -116,3 +122,19 @@ def test_a_program_of_every_instruction_gives_numpys_bits(
     )
 
     assert [] == differing(engine, {"x": x}, tmp_path / "levels")
+
+
+def test_planes_of_any_geometry_give_numpys_bits(kernels: str, here: Built, tmp_path: Path) -> None:
+    """Lines longer and shorter than a tile, strides, dilations, pads, groups, sums of 64 bits, and two threads."""
+    wrong = []
+    for seed in range(60):
+        image = tmp_path / f"{seed}.img"
+        image.write_bytes(programs.packed(programs.random_planes(seed)))
+        engine = OfflineEngine.load(image)
+        shape = engine.program.values[0].shape
+        x = np.random.default_rng(seed).uniform(-300, 300, shape).astype(np.float32)
+        x.tofile(tmp_path / "x.bin")
+        dump(here, image, tmp_path / "x.bin", tmp_path / "levels", kernels=kernels, threads=1 + seed % 2)
+        wrong += [(seed, line) for line in differing(engine, {"x": x}, tmp_path / "levels")]
+
+    assert [] == wrong

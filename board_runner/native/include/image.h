@@ -20,6 +20,7 @@ struct sgs_part {
 };
 
 struct sgs_image {
+    uint32_t version;
     struct sgs_part section[SGS_SECTIONS];
     uint64_t arena_bytes;
     struct sgs_program program;
@@ -39,6 +40,7 @@ bool sgs_image_info(const struct sgs_image *image, const char *key, char *text, 
 bool sgs_container_split(struct sgs_image *image, const uint8_t *file, size_t length, struct sgs_failure *failure);
 bool sgs_read_program(struct sgs_image *image, struct sgs_failure *failure);
 void sgs_program_free(struct sgs_program *program);
+bool sgs_check_version(const struct sgs_image *image, struct sgs_failure *failure);
 bool sgs_check_shapes(const struct sgs_program *program, struct sgs_failure *failure);
 bool sgs_check_constants(const struct sgs_program *program, struct sgs_failure *failure);
 bool sgs_check_plan(struct sgs_program *program, uint64_t arena_bytes, struct sgs_failure *failure);

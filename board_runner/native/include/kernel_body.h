@@ -125,14 +125,6 @@ SGS_KERNEL body_softmax(const int16_t *x, int16_t *y, int64_t n, const int32_t *
     }
 }
 
-static inline int64_t body_root(int64_t v)
-{
-    int64_t root = (int64_t)sqrt((double)v);
-    root -= root * root > v;
-    root += (root + 1) * (root + 1) <= v;
-    return root;
-}
-
 SGS_KERNEL body_layernorm(const int16_t *x, int16_t *y, int64_t n, int shift, int64_t epsilon, const int32_t *gain,
                           const int64_t *offset)
 {
@@ -146,7 +138,7 @@ SGS_KERNEL body_layernorm(const int16_t *x, int16_t *y, int64_t n, int shift, in
     int t = 0;
     for (; v < INT64_C(1) << 60; t++)
         v *= 4;
-    int64_t root = body_root(v), factor = INT64_C(1) << (t + 30);
+    int64_t root = sgs_root(v), factor = INT64_C(1) << (t + 30);
     for (int64_t i = 0; i < n; i++) {
         int64_t above = (n * x[i] - total) * factor + (root >> 1);
         int64_t z = above / root;

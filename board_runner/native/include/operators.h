@@ -37,9 +37,11 @@ struct sgs_operator {
 };
 
 extern const struct sgs_operator sgs_conv, sgs_linear, sgs_matmul;
-extern const struct sgs_operator sgs_quantize, sgs_narrow, sgs_scale, sgs_leaky, sgs_add, sgs_curve;
+extern const struct sgs_operator sgs_quantize, sgs_narrow, sgs_scale, sgs_leaky, sgs_curve, sgs_clip, sgs_sqrt;
+extern const struct sgs_operator sgs_add, sgs_mul, sgs_max, sgs_divide;
+extern const struct sgs_operator sgs_sum_over, sgs_maxpool;
 extern const struct sgs_operator sgs_softmax, sgs_layernorm;
-extern const struct sgs_operator sgs_pad, sgs_transpose, sgs_take, sgs_concat;
+extern const struct sgs_operator sgs_pad, sgs_transpose, sgs_slice, sgs_take, sgs_concat;
 
 static inline const struct sgs_value *sgs_call_in(const struct sgs_call *call, int i)
 {

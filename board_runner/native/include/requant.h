@@ -2,6 +2,7 @@
 #ifndef SGS_REQUANT_H
 #define SGS_REQUANT_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "kernels.h"
@@ -15,6 +16,21 @@ static inline int16_t sgs_sat16(int64_t v)
 static inline int64_t sgs_rescaled(int64_t a, int64_t multiplier, int shift)
 {
     return (a * multiplier + (INT64_C(1) << (shift - 1))) >> shift;
+}
+
+/* The largest r with r r <= v, for v from 0 up to 2^62. */
+static inline int64_t sgs_root(int64_t v)
+{
+    int64_t root = (int64_t)sqrt((double)v);
+    root -= root * root > v;
+    root += (root + 1) * (root + 1) <= v;
+    return root;
+}
+
+/* n / d cut downwards, for d > 0. */
+static inline int64_t sgs_floor(int64_t n, int64_t d)
+{
+    return n / d - (n % d < 0);
 }
 
 /* 256 * high + low, by M, and the offset: parts may pass 64 bits where the whole does not, so without a sign. */

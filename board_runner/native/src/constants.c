@@ -9,6 +9,7 @@
 #define INT_LIMIT (INT64_C(1) << 62)
 #define MAX_SOFTMAX (INT64_C(1) << 20)
 #define MAX_NORM 1024
+#define MAX_DIVISOR_SHIFT 45
 
 static bool is_vector(const struct sgs_tensor *tensor, enum sgs_type type, int64_t count)
 {
@@ -18,6 +19,18 @@ static bool is_vector(const struct sgs_tensor *tensor, enum sgs_type type, int64
 static bool right_scale(int64_t multiplier, int64_t shift)
 {
     return multiplier >= 0 && multiplier <= INT32_MAX && shift >= 1 && shift <= SGS_MAX_SHIFT;
+}
+
+/* scale and add take negative multipliers; which version of the format has them is looked at elsewhere. */
+static bool right_signed_scale(int64_t multiplier, int64_t shift)
+{
+    return right_scale(multiplier < 0 && multiplier >= -INT32_MAX ? -multiplier : multiplier, shift);
+}
+
+static bool scale(const struct sgs_step *step, struct sgs_failure *failure)
+{
+    return right_signed_scale(step->number[0], step->number[1]) ||
+           sgs_fail(failure, "a multiplier or shift out of bounds");
 }
 
 static bool pairs(const struct sgs_step *step, int count, struct sgs_failure *failure)
@@ -31,9 +44,9 @@ static bool pairs(const struct sgs_step *step, int count, struct sgs_failure *fa
 static bool add(const struct sgs_step *step, struct sgs_failure *failure)
 {
     int64_t m = step->number[SGS_ADD_FIRST], n = step->number[SGS_ADD_SECOND], s = step->number[SGS_ADD_SHIFT];
-    if (!right_scale(m, s) || !right_scale(n, s))
+    if (!right_signed_scale(m, s) || !right_signed_scale(n, s))
         return sgs_fail(failure, "a multiplier or shift out of bounds");
-    if (32768 * (m + n) + (INT64_C(1) << (s - 1)) >= FLOAT_LIMIT)
+    if (32768 * ((m < 0 ? -m : m) + (n < 0 ? -n : n)) + (INT64_C(1) << (s - 1)) >= FLOAT_LIMIT)
         return sgs_fail(failure, "an addition whose sums pass 2^53");
     return true;
 }
@@ -146,11 +159,44 @@ static bool layernorm(const struct sgs_program *program, const struct sgs_step *
     return true;
 }
 
+static bool clip(const struct sgs_step *step, struct sgs_failure *failure)
+{
+    int64_t m = step->number[SGS_CLIP_MULTIPLIER], offset = step->number[SGS_CLIP_OFFSET];
+    int64_t low = step->number[SGS_CLIP_LOW], high = step->number[SGS_CLIP_HIGH];
+    if (!right_scale(m, step->number[SGS_CLIP_SHIFT]))
+        return sgs_fail(failure, "a multiplier or shift out of bounds");
+    if (offset < -INT_LIMIT || offset > INT_LIMIT || (m << 15) + (offset < 0 ? -offset : offset) >= INT_LIMIT ||
+        low < INT16_MIN || high > INT16_MAX || low > high)
+        return sgs_fail(failure, "limits of a clip out of bounds");
+    return true;
+}
+
+static bool sum(const struct sgs_program *program, const struct sgs_step *step, struct sgs_failure *failure)
+{
+    const struct sgs_shape *x = &sgs_in(program, step, 0)->shape;
+    int64_t m = step->number[SGS_SUM_MULTIPLIER], s = step->number[SGS_SUM_SHIFT], count = 1;
+    if (!right_scale(m, s))
+        return sgs_fail(failure, "a multiplier or shift out of bounds");
+    for (int i = 0; i < x->axes && count; i++)
+        if (step->number[SGS_SUM_FLAGS + i] && __builtin_mul_overflow(count, x->size[i], &count))
+            count = 0;
+    if (count < 1 || (m && count > ((INT_LIMIT - 1 - (INT64_C(1) << (s - 1))) >> 15) / m))
+        return sgs_fail(failure, "a sum of no elements, or one that passes 2^62");
+    return true;
+}
+
 static bool check_step(const struct sgs_program *program, const struct sgs_step *step, struct sgs_failure *failure)
 {
     switch (step->op) {
     case SGS_NARROW:
-    case SGS_SCALE: return pairs(step, 1, failure);
+    case SGS_MUL:
+    case SGS_SQRT: return pairs(step, 1, failure);
+    case SGS_SCALE: return scale(step, failure);
+    case SGS_DIVIDE:
+        return pairs(step, 1, failure) && (step->number[1] <= MAX_DIVISOR_SHIFT ||
+                                           sgs_fail(failure, "a division with a shift above %d", MAX_DIVISOR_SHIFT));
+    case SGS_CLIP: return clip(step, failure);
+    case SGS_SUM: return sum(program, step, failure);
     case SGS_LEAKY: return pairs(step, 2, failure);
     case SGS_ADD: return add(step, failure);
     case SGS_CONV8:
@@ -174,5 +220,24 @@ bool sgs_check_constants(const struct sgs_program *program, struct sgs_failure *
             snprintf(where, sizeof where, "instruction %d (%s)", i, sgs_rules[program->step[i].op].name);
             return sgs_fail_in(failure, where);
         }
+    return true;
+}
+
+/* The lowest version of the format that has all that an instruction uses. */
+static uint32_t version_of(const struct sgs_step *step)
+{
+    bool planes = (step->op == SGS_CONV8 || step->op == SGS_CONV16) && step->ints > 5;
+    bool negative = step->op == SGS_SCALE && step->number[0] < 0;
+    if (step->op == SGS_ADD)
+        negative = step->number[SGS_ADD_FIRST] < 0 || step->number[SGS_ADD_SECOND] < 0;
+    return planes || negative || step->op >= SGS_MUL ? 3 : 2;
+}
+
+bool sgs_check_version(const struct sgs_image *image, struct sgs_failure *failure)
+{
+    for (int i = 0; i < image->program.steps; i++)
+        if (version_of(image->program.step + i) > image->version)
+            return sgs_fail(failure, "an image of version %u that uses what this version lacks",
+                            (unsigned)image->version);
     return true;
 }

@@ -5,6 +5,7 @@
 struct lane {
     const char *x;
     int64_t first;
+    bool outside; /* a row above or below the plane */
 };
 
 /* Which of `width` elements of a lane are inside the input: from *low up to the result. */
@@ -13,7 +14,7 @@ static int64_t inside(const struct sgs_conv_layout *conv, const struct lane *lan
     int64_t begin = lane->first < 0 ? (-lane->first + conv->stride - 1) / conv->stride : 0;
     int64_t end = lane->first < conv->length ? (conv->length - 1 - lane->first) / conv->stride + 1 : 0;
     begin = sgs_smaller(begin, width);
-    end = sgs_smaller(end, width);
+    end = lane->outside ? 0 : sgs_smaller(end, width);
     *low = begin;
     return end > begin ? end : begin;
 }
@@ -21,7 +22,7 @@ static int64_t inside(const struct sgs_conv_layout *conv, const struct lane *lan
 static int element(const struct sgs_conv_layout *conv, const struct lane *lane, int64_t i, int zero)
 {
     int64_t at = lane->first + i * conv->stride;
-    if (at < 0 || at >= conv->length)
+    if (lane->outside || at < 0 || at >= conv->length)
         return zero;
     return conv->narrow ? ((const uint8_t *)lane->x)[at] : ((const int16_t *)(const void *)lane->x)[at];
 }
@@ -82,24 +83,37 @@ static void fill_row(const struct sgs_kernels *kernels, const struct sgs_conv_la
         kernels->lay_words(words, stride, n, (int16_t *)(void *)to, (int16_t *)(void *)(to + conv->part_bytes));
 }
 
-void sgs_conv_fill(const struct sgs_call *call, const struct sgs_conv_layout *conv, int64_t group, int64_t first,
-                   int64_t columns, char *panel)
+/* Lane `k` of a channel group, for line `line` of the output. */
+static struct lane lane_of(const struct sgs_conv_layout *conv, const char *x, int64_t group, int64_t slot, int k,
+                           int64_t line)
+{
+    int64_t channel = conv->by_taps ? 0 : slot * conv->lanes + k;
+    if (channel >= conv->depth)
+        channel = slot * conv->lanes; /* its weight is 0 */
+    int64_t row = line * conv->stride_high + channel % conv->high * conv->dilation_high - conv->before_high;
+    int64_t plane = group * (conv->depth / conv->high) + channel / conv->high;
+    bool outside = row < 0 || row >= conv->height;
+    int64_t at = (plane * conv->height + (outside ? 0 : row)) * conv->length;
+    return (struct lane){x + at * (conv->narrow ? 1 : 2), 0, outside};
+}
+
+void sgs_conv_fill(const struct sgs_call *call, const struct sgs_conv_layout *conv, const struct sgs_conv_block *block,
+                   char *panel)
 {
     const char *x = sgs_call_source(call, 0);
-    int64_t bytes = conv->narrow ? 1 : 2, unit = conv->by_taps ? conv->lanes : 1;
+    int64_t unit = conv->by_taps ? conv->lanes : 1;
     int zero = sgs_call_in(call, 0)->zero;
-    for (int64_t i = 0; i < conv->residues; i++)
-        for (int64_t slot = 0; slot < conv->slots; slot++) {
-            struct lane lane[4];
-            int64_t base = first * conv->stride + i * unit * conv->dilation % conv->stride - conv->before;
-            for (int k = 0; k < conv->lanes; k++) {
-                int64_t channel = conv->by_taps ? 0 : slot * conv->lanes + k;
-                if (channel >= conv->depth)
-                    channel = slot * conv->lanes; /* its weight is 0 */
-                lane[k].x = x + (group * conv->depth + channel) * conv->length * bytes;
-                lane[k].first = base + (conv->by_taps ? k * conv->dilation : 0);
+    for (int64_t i = 0; i < conv->residues; i++) {
+        int64_t base = block->first * conv->stride + i * unit * conv->dilation % conv->stride - conv->before;
+        for (int64_t slot = 0; slot < conv->slots; slot++)
+            for (int64_t t = 0; t < block->lines; t++) {
+                struct lane lane[4];
+                for (int k = 0; k < conv->lanes; k++) {
+                    lane[k] = lane_of(conv, x, block->group, slot, k, block->line + t);
+                    lane[k].first = base + (conv->by_taps ? k * conv->dilation : 0);
+                }
+                fill_row(call->setup->kernels, conv, lane, block->columns + conv->reach, zero,
+                         panel + (i * conv->slots + slot) * conv->row_bytes + 4 * t * conv->segment);
             }
-            fill_row(call->setup->kernels, conv, lane, columns + conv->reach, zero,
-                     panel + (i * conv->slots + slot) * conv->row_bytes);
-        }
+    }
 }

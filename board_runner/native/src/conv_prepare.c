@@ -1,6 +1,7 @@
 /* How a convolution is cut into blocks and tiles, and its weights laid out for them. */
 #include "conv.h"
 #include "numbers.h"
+#include "window.h"
 
 enum { PANEL_BYTES = 96 << 10, LEAST_BLOCK = 128, CHUNK_STEPS = 128, MOST_STEPS = 1 << 24 };
 
@@ -14,6 +15,30 @@ static int64_t greatest_divisor(int64_t a, int64_t b)
     return a;
 }
 
+/* How many places at once: of one line, cut where it is long, or of several lines where they are short. */
+static void set_blocks(struct sgs_conv_layout *conv, int threads)
+{
+    int64_t place_bytes = 4 * conv->parts * conv->slots * conv->residues;
+    int64_t room = place_bytes ? PANEL_BYTES / place_bytes : conv->places + conv->reach, most = room - conv->reach;
+    int64_t share = (conv->places * sgs_smaller(conv->group, threads) + threads - 1) / threads;
+    most = sgs_smaller(most < LEAST_BLOCK ? LEAST_BLOCK : most, share);
+    most = most < 1 ? 1 : most;
+    conv->together = sgs_smaller((most + conv->reach) / (conv->line + conv->reach), conv->lines);
+    if (conv->together > 1) {
+        conv->block = conv->line;
+        conv->cuts = 1;
+        conv->segment = conv->line + conv->reach;
+    } else {
+        conv->together = 1;
+        conv->cuts = (conv->line + most - 1) / most;
+        conv->block = sgs_up((conv->line + conv->cuts - 1) / conv->cuts, SGS_TILE_COLUMNS); /* all of about one size */
+        conv->cuts = (conv->line + conv->block - 1) / conv->block;
+        conv->segment = conv->block + conv->reach;
+    }
+    conv->blocks = conv->cuts * ((conv->lines + conv->together - 1) / conv->together);
+    conv->width = sgs_up(conv->together * conv->segment - conv->reach, SGS_TILE_COLUMNS) + conv->reach;
+}
+
 /* One group after another, its taps `unit` apart: places of tap group i are at i * unit * dilation. */
 static void set_panel(struct sgs_conv_layout *conv, int threads)
 {
@@ -23,39 +48,48 @@ static void set_panel(struct sgs_conv_layout *conv, int threads)
     conv->slots = conv->by_taps ? 1 : (conv->depth + conv->lanes - 1) / conv->lanes;
     conv->steps = bases * conv->slots;
     conv->residues = sgs_smaller(period, bases);
-    conv->reach = conv->taps ? (conv->taps - 1) * conv->dilation / conv->stride : 0;
-    int64_t place_bytes = 4 * conv->parts * conv->slots * conv->residues;
-    int64_t block = (place_bytes ? PANEL_BYTES / place_bytes : conv->places) - conv->reach;
-    int64_t share = (conv->places * sgs_smaller(conv->group, threads) + threads - 1) / threads;
-    block = sgs_smaller(block < LEAST_BLOCK ? LEAST_BLOCK : block, share);
-    block = block < 1 ? 1 : block;
-    conv->blocks = (conv->places + block - 1) / block;
-    /* all of about the same size */
-    conv->block = sgs_up(conv->blocks ? (conv->places + conv->blocks - 1) / conv->blocks : 1, SGS_TILE_COLUMNS);
-    conv->blocks = (conv->places + conv->block - 1) / conv->block;
-    conv->width = conv->block + conv->reach;
+    conv->reach = (conv->taps - 1) * conv->dilation / conv->stride;
+    set_blocks(conv, threads);
     conv->row_bytes = 4 * conv->width;
     conv->part_bytes = conv->row_bytes * conv->slots * conv->residues;
+}
+
+/* A window of one element that misses none: the plane is one line. */
+static bool is_pointwise(const struct sgs_window *window)
+{
+    bool is = true;
+    for (int i = 0; i < SGS_PLANE; i++)
+        is = is && window->kernel[i] == 1 && window->stride[i] == 1 && window->places[i] == window->size[i];
+    return is;
 }
 
 static struct sgs_conv_layout describe(const struct sgs_setup *setup)
 {
     const struct sgs_step *step = setup->step;
-    const struct sgs_value *x = sgs_in(setup->program, step, 0);
     const struct sgs_tensor *weight = sgs_constant(setup->program, step, SGS_WEIGHT);
+    struct sgs_window window = sgs_window_of(setup->program, step);
+    bool flat = is_pointwise(&window);
+    int64_t plane = window.size[SGS_HIGH] * window.size[SGS_WIDE];
     struct sgs_conv_layout conv = {
         .narrow = step->op == SGS_CONV8,
         .quads = step->op == SGS_CONV8 && setup->kernels->quads_tile,
-        .group = step->number[SGS_CONV_GROUP],
-        .depth = weight->shape.size[1],
-        .taps = weight->shape.size[2],
-        .stride = step->number[SGS_CONV_STRIDE],
-        .dilation = step->number[SGS_CONV_DILATION],
-        .before = step->number[SGS_CONV_BEFORE],
-        .length = x->shape.size[2],
-        .places = sgs_out(setup->program, step)->shape.size[2],
+        .group = window.group,
+        .rows = weight->shape.size[0] / window.group,
+        .depth = weight->shape.size[1] * window.kernel[SGS_HIGH],
+        .taps = window.kernel[SGS_WIDE],
+        .stride = window.stride[SGS_WIDE],
+        .dilation = window.dilation[SGS_WIDE],
+        .before = window.before[SGS_WIDE],
+        .length = flat ? plane : window.size[SGS_WIDE],
+        .high = window.kernel[SGS_HIGH],
+        .stride_high = window.stride[SGS_HIGH],
+        .dilation_high = window.dilation[SGS_HIGH],
+        .before_high = window.before[SGS_HIGH],
+        .height = flat ? 1 : window.size[SGS_HIGH],
+        .line = flat ? plane : window.places[SGS_WIDE],
+        .lines = flat ? 1 : window.places[SGS_HIGH],
     };
-    conv.rows = weight->shape.size[0] / conv.group;
+    conv.places = conv.line * conv.lines;
     conv.by_taps = conv.depth == 1;
     conv.single = conv.rows < 4;
     conv.lanes = conv.quads ? 4 : 2;

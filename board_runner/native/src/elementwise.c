@@ -1,4 +1,4 @@
-/* Instructions that give each element from one or two others: quantize, narrow, scale, leaky, add, curve. */
+/* Instructions that give each element from one other: quantize, narrow, scale, leaky, curve, clip, sqrt. */
 #include "numbers.h"
 #include "operators.h"
 #include "requant.h"
@@ -41,47 +41,30 @@ static void run_leaky(const struct sgs_call *call)
                                 (int16_t *)sgs_call_target(call) + first, last - first, &plus, &minus);
 }
 
-/* Rows of the last axis; where one side is repeated along it, an element at a time. */
-static void add_row(const struct sgs_kernels *kernels, const int16_t *a, const int16_t *b, int64_t a_step,
-                    int64_t b_step, int16_t *y, int64_t n, const struct sgs_sum *sum)
-{
-    if (a_step && b_step) {
-        kernels->add(a, b, y, n, sum);
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        kernels->add(a + i * a_step, b + i * b_step, y + i, 1, sum);
-}
-
-static void run_add(const struct sgs_call *call)
+static void run_clip(const struct sgs_call *call)
 {
     const int64_t *number = call->setup->step->number;
-    struct sgs_sum sum = sgs_sum_of(number[SGS_ADD_FIRST], number[SGS_ADD_SECOND], number[SGS_ADD_SHIFT]);
-    const struct sgs_value *out = sgs_call_out(call), *left = sgs_call_in(call, 0), *right = sgs_call_in(call, 1);
-    const int16_t *a = sgs_call_source(call, 0), *b = sgs_call_source(call, 1);
+    int64_t multiplier = number[SGS_CLIP_MULTIPLIER], offset = number[SGS_CLIP_OFFSET];
+    int64_t low = number[SGS_CLIP_LOW], high = number[SGS_CLIP_HIGH];
+    int shift = (int)number[SGS_CLIP_SHIFT];
+    const int16_t *x = sgs_call_source(call, 0);
     int16_t *y = sgs_call_target(call);
-    int64_t first, last, a_step[SGS_MAX_AXES], b_step[SGS_MAX_AXES];
-    if (left->count == out->count && right->count == out->count) {
-        last = sgs_call_share(call, out->count, SHARE, &first);
-        call->setup->kernels->add(a + first, b + first, y + first, last - first, &sum);
-        return;
+    int64_t first, last = sgs_call_share(call, sgs_call_out(call)->count, SHARE, &first);
+    for (int64_t i = first; i < last; i++) {
+        int64_t v = (x[i] * multiplier + offset) >> shift;
+        y[i] = (int16_t)(v < low ? low : v > high ? high : v);
     }
-    sgs_steps(&left->shape, &out->shape, a_step);
-    sgs_steps(&right->shape, &out->shape, b_step);
-    int64_t n = sgs_last(&out->shape);
-    int axes = out->shape.axes;
-    last = sgs_call_share(call, out->count / n, 1, &first);
-    for (int64_t row = first; row < last; row++) {
-        int64_t rest = row, a_at = 0, b_at = 0;
-        for (int i = axes - 2; i >= 0; i--) {
-            a_at += rest % out->shape.size[i] * a_step[i];
-            b_at += rest % out->shape.size[i] * b_step[i];
-            rest /= out->shape.size[i];
-        }
-        /* an axis of one element is not repeated, whatever its step says */
-        int64_t a_last = n > 1 ? a_step[axes - 1] : 1, b_last = n > 1 ? b_step[axes - 1] : 1;
-        add_row(call->setup->kernels, a + a_at, b + b_at, a_last, b_last, y + row * n, n, &sum);
-    }
+}
+
+static void run_sqrt(const struct sgs_call *call)
+{
+    int64_t multiplier = call->setup->step->number[0];
+    int shift = (int)call->setup->step->number[1];
+    const int16_t *x = sgs_call_source(call, 0);
+    int16_t *y = sgs_call_target(call);
+    int64_t first, last = sgs_call_share(call, sgs_call_out(call)->count, SHARE, &first);
+    for (int64_t i = first; i < last; i++)
+        y[i] = sgs_sat16((sgs_root(((x[i] > 0 ? x[i] : 0) * multiplier) >> shift) + 1) >> 1);
 }
 
 static void run_curve(const struct sgs_call *call)
@@ -101,5 +84,6 @@ const struct sgs_operator sgs_quantize = {NULL, NULL, run_quantize};
 const struct sgs_operator sgs_narrow = {NULL, NULL, run_narrow};
 const struct sgs_operator sgs_scale = {NULL, NULL, run_scale};
 const struct sgs_operator sgs_leaky = {NULL, NULL, run_leaky};
-const struct sgs_operator sgs_add = {NULL, NULL, run_add};
+const struct sgs_operator sgs_clip = {NULL, NULL, run_clip};
+const struct sgs_operator sgs_sqrt = {NULL, NULL, run_sqrt};
 const struct sgs_operator sgs_curve = {NULL, NULL, run_curve};

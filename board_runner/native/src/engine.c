@@ -18,7 +18,9 @@ static const struct sgs_operator *const operators[SGS_OPS] = {
     [SGS_SCALE] = &sgs_scale,       [SGS_LEAKY] = &sgs_leaky,         [SGS_ADD] = &sgs_add,
     [SGS_CURVE] = &sgs_curve,       [SGS_SOFTMAX] = &sgs_softmax,     [SGS_LAYERNORM] = &sgs_layernorm,
     [SGS_PAD] = &sgs_pad,           [SGS_TRANSPOSE] = &sgs_transpose, [SGS_TAKE] = &sgs_take,
-    [SGS_CONCAT] = &sgs_concat, /* constant and reshape move nothing */
+    [SGS_CONCAT] = &sgs_concat,     [SGS_MUL] = &sgs_mul,             [SGS_CLIP] = &sgs_clip,
+    [SGS_SUM] = &sgs_sum_over,      [SGS_MAX] = &sgs_max,             [SGS_SLICE] = &sgs_slice,
+    [SGS_SQRT] = &sgs_sqrt,         [SGS_DIVIDE] = &sgs_divide,       [SGS_MAXPOOL] = &sgs_maxpool, /* constant and reshape move nothing */
 };
 
 struct task {

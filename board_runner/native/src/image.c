@@ -6,7 +6,7 @@
 #include "bytes.h"
 #include "sha256.h"
 
-enum { HEADER_BYTES = 64, SECTION_BYTES = 24, VERSION = 2 };
+enum { HEADER_BYTES = 64, SECTION_BYTES = 24, OLDEST = 2, NEWEST = 3 };
 
 static const char magic[8] = "SGSDIMG";
 static const char tags[] = "INFONAMEVALUTENSCODELISTPORTDATA";
@@ -50,10 +50,11 @@ bool sgs_container_split(struct sgs_image *image, const uint8_t *file, size_t le
         return sgs_fail_hint(failure, "a vendor's .img runs on the IPU only", "not an image of this runner");
     if (length < HEADER_BYTES + SECTION_BYTES * SGS_SECTIONS)
         return sgs_fail(failure, "damaged image: cut short");
-    uint32_t version = sgs_u32(file + 8);
-    if (version != VERSION)
+    image->version = sgs_u32(file + 8);
+    if (image->version < OLDEST || image->version > NEWEST)
         return sgs_fail_hint(failure, "convert the model again, or bring the runner to the converter's version",
-                             "an image of version %lu; this runner reads %d", (unsigned long)version, VERSION);
+                             "an image of version %lu; this runner reads %d and %d", (unsigned long)image->version,
+                             OLDEST, NEWEST);
     if (sgs_u32(file + 12) != SGS_SECTIONS || sgs_u64(file + 16) != length)
         return sgs_fail(failure, "damaged image: %zu bytes, %llu expected", length,
                         (unsigned long long)sgs_u64(file + 16));
@@ -91,7 +92,7 @@ bool sgs_image_open(struct sgs_image *image, const uint8_t *file, size_t length,
     memset(image, 0, sizeof *image);
     if (!sgs_container_split(image, file, length, failure))
         return false;
-    bool good = sgs_read_program(image, failure) && sgs_check_shapes(&image->program, failure) &&
+    bool good = sgs_read_program(image, failure) && sgs_check_version(image, failure) && sgs_check_shapes(&image->program, failure) &&
                 sgs_check_constants(&image->program, failure) &&
                 sgs_check_plan(&image->program, image->arena_bytes, failure);
     if (!good)

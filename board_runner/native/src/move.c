@@ -1,4 +1,4 @@
-/* Instructions that move elements and change none: pad, transpose, take, concat. */
+/* Instructions that move elements and change none: pad, transpose, take, concat, slice. */
 #include <string.h>
 
 #include "operators.h"
@@ -61,18 +61,15 @@ static void run_pad(const struct sgs_call *call)
     }
 }
 
-static void run_transpose(const struct sgs_call *call)
+/* Every element of the output, from the one at `at` on, each axis of it `moved` apart in the input. */
+static void gather(const struct sgs_call *call, int64_t start, const int64_t *moved)
 {
-    const struct sgs_shape *from = &sgs_call_in(call, 0)->shape, *to = &sgs_call_out(call)->shape;
-    const int16_t *x = sgs_call_source(call, 0);
+    const struct sgs_shape *to = &sgs_call_out(call)->shape;
+    const int16_t *x = (const int16_t *)sgs_call_source(call, 0) + start;
     int16_t *y = sgs_call_target(call);
     int axes = to->axes;
-    int64_t n = sgs_last(to), first, step[SGS_MAX_AXES], moved[SGS_MAX_AXES] = {0};
+    int64_t n = sgs_last(to), along = axes ? moved[axes - 1] : 0, first;
     int64_t last = sgs_call_share(call, sgs_call_out(call)->count / n, 1, &first);
-    sgs_steps(from, from, step);
-    for (int i = 0; i < axes; i++)
-        moved[i] = step[call->setup->step->number[i]];
-    int64_t along = axes ? moved[axes - 1] : 0;
     for (int64_t row = first; row < last; row++) {
         int64_t rest = row, at = 0;
         for (int i = axes - 2; i >= 0; i--) {
@@ -82,6 +79,29 @@ static void run_transpose(const struct sgs_call *call)
         for (int64_t i = 0; i < n; i++)
             y[row * n + i] = x[at + i * along];
     }
+}
+
+static void run_transpose(const struct sgs_call *call)
+{
+    const struct sgs_shape *from = &sgs_call_in(call, 0)->shape;
+    int64_t step[SGS_MAX_AXES], moved[SGS_MAX_AXES] = {0};
+    sgs_steps(from, from, step);
+    for (int i = 0; i < from->axes; i++)
+        moved[i] = step[call->setup->step->number[i]];
+    gather(call, 0, moved);
+}
+
+static void run_slice(const struct sgs_call *call)
+{
+    const struct sgs_shape *from = &sgs_call_in(call, 0)->shape;
+    const int64_t *begin = call->setup->step->number, *each = begin + 2 * from->axes;
+    int64_t step[SGS_MAX_AXES], moved[SGS_MAX_AXES] = {0}, start = 0;
+    sgs_steps(from, from, step);
+    for (int i = 0; i < from->axes; i++) {
+        start += begin[i] * step[i];
+        moved[i] = sgs_call_out(call)->shape.size[i] > 1 ? each[i] * step[i] : 0; /* a step may be of any size */
+    }
+    gather(call, start, moved);
 }
 
 /* Elements of the axes from `first` on. */
@@ -123,5 +143,6 @@ static void run_concat(const struct sgs_call *call)
 
 const struct sgs_operator sgs_pad = {NULL, NULL, run_pad};
 const struct sgs_operator sgs_transpose = {NULL, NULL, run_transpose};
+const struct sgs_operator sgs_slice = {NULL, NULL, run_slice};
 const struct sgs_operator sgs_take = {NULL, NULL, run_take};
 const struct sgs_operator sgs_concat = {NULL, NULL, run_concat};

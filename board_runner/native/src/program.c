@@ -6,8 +6,8 @@
 const struct sgs_rule sgs_rules[SGS_OPS] = {
     [SGS_QUANTIZE] = {"quantize", 1, 0, 0, 0, SGS_FLOAT32, SGS_INT16},
     [SGS_NARROW] = {"narrow", 1, 2, 0, 0, SGS_INT16, SGS_UINT8},
-    [SGS_CONV8] = {"conv8", 1, 5, 0, 4, SGS_UINT8, SGS_INT16},
-    [SGS_CONV16] = {"conv16", 1, 5, 0, 4, SGS_INT16, SGS_INT16},
+    [SGS_CONV8] = {"conv8", 1, 1, 4, 4, SGS_UINT8, SGS_INT16},
+    [SGS_CONV16] = {"conv16", 1, 1, 4, 4, SGS_INT16, SGS_INT16},
     [SGS_LINEAR] = {"linear", 1, 0, 0, 4, SGS_INT16, SGS_INT16},
     [SGS_MATMUL] = {"matmul", 2, 2, 0, 0, SGS_INT16, SGS_INT16},
     [SGS_SCALE] = {"scale", 1, 2, 0, 0, SGS_INT16, SGS_INT16},
@@ -22,6 +22,14 @@ const struct sgs_rule sgs_rules[SGS_OPS] = {
     [SGS_TRANSPOSE] = {"transpose", 1, 0, 1, 0, SGS_INT16, SGS_INT16},
     [SGS_TAKE] = {"take", 1, 2, 0, 0, SGS_INT16, SGS_INT16},
     [SGS_CONCAT] = {"concat", -1, 1, 0, 0, SGS_INT16, SGS_INT16},
+    [SGS_MUL] = {"mul", 2, 2, 0, 0, SGS_INT16, SGS_INT16},
+    [SGS_CLIP] = {"clip", 1, 5, 0, 0, SGS_INT16, SGS_INT16},
+    [SGS_SUM] = {"sum", 1, 2, 1, 0, SGS_INT16, SGS_INT16},
+    [SGS_MAX] = {"max", 2, 0, 0, 0, SGS_INT16, SGS_INT16},
+    [SGS_SLICE] = {"slice", 1, 0, 3, 0, SGS_INT16, SGS_INT16},
+    [SGS_SQRT] = {"sqrt", 1, 2, 0, 0, SGS_INT16, SGS_INT16},
+    [SGS_DIVIDE] = {"divide", 2, 2, 0, 0, SGS_INT16, SGS_INT16},
+    [SGS_MAXPOOL] = {"maxpool", 1, 0, 5, 0, SGS_INT16, SGS_INT16},
 };
 
 size_t sgs_type_bytes(enum sgs_type type)

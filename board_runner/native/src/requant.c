@@ -27,7 +27,9 @@ struct sgs_sum sgs_sum_of(int64_t first, int64_t second, int64_t shift)
     }
     int64_t lows = (sum.low[0] < 0 ? -(int64_t)sum.low[0] : sum.low[0]) +
                    (sum.low[1] < 0 ? -(int64_t)sum.low[1] : sum.low[1]);
-    int64_t most = 32768 * ((int64_t)sum.high[0] + sum.high[1]) + 32768 + half;
+    int64_t highs = (sum.high[0] < 0 ? -(int64_t)sum.high[0] : sum.high[0]) +
+                    (sum.high[1] < 0 ? -(int64_t)sum.high[1] : sum.high[1]);
+    int64_t most = 32768 * highs + 32768 + half;
     sum.short_form = lows < 65536 && most <= INT32_MAX;
     sum.half = sum.short_form ? (int32_t)half : 0;
     return sum;

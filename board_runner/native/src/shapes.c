@@ -4,39 +4,76 @@
 
 #include "image.h"
 #include "numbers.h"
+#include "window.h"
 
-#define HUGE_NUMBER (INT64_C(1) << 40) /* no size, stride or padding of a real model comes near; sums stay in 64 bits */
+enum { MAX_WINDOW = 4096 };
 
 static bool need(bool condition, const char *what, struct sgs_failure *failure)
 {
     return condition || sgs_fail(failure, "needs %s", what);
 }
 
-static bool conv(const struct sgs_shape *x, const struct sgs_shape *weight, const int64_t *number,
-                 struct sgs_shape *y, struct sgs_failure *failure)
+static bool conv(const struct sgs_program *program, const struct sgs_step *step, struct sgs_shape *y,
+                 struct sgs_failure *failure)
 {
-    int64_t stride = number[SGS_CONV_STRIDE], dilation = number[SGS_CONV_DILATION], group = number[SGS_CONV_GROUP];
-    int64_t before = number[SGS_CONV_BEFORE], after = number[SGS_CONV_AFTER], most = 0;
-    for (int i = 0; i < 5; i++)
-        most = number[i] > most ? number[i] : most;
-    if (!need(x->axes == 3 && x->size[0] == 1 && weight->axes == 3, "a convolution of one clip in one dimension",
-              failure) ||
-        !need(stride > 0 && dilation > 0 && group > 0 && before >= 0 && after >= 0, "positive strides", failure) ||
-        !need(most <= HUGE_NUMBER, "strides and padding of a sane size", failure))
-        return false;
-    int64_t channels = x->size[1], length = x->size[2], rows = weight->size[0], taps = weight->size[2], deep, reach;
-    if (!need(!__builtin_mul_overflow(weight->size[1], group, &deep) && channels == deep && rows % group == 0,
+    const struct sgs_shape *x = &sgs_in(program, step, 0)->shape, *weight = &sgs_constant(program, step, 0)->shape;
+    struct sgs_window window;
+    int64_t deep;
+    if (!sgs_window_read(program, step, &window, failure) || !sgs_window_slide(&window, x->size[1], failure) ||
+        !need(window.group > 0 && !__builtin_mul_overflow(weight->size[1], window.group, &deep) &&
+                  x->size[1] == deep && weight->size[0] % window.group == 0,
               "matching channels", failure))
         return false;
-    bool fits = !__builtin_mul_overflow(dilation, taps - 1, &reach);
-    reach = length + before + after - (fits ? reach : 0) - 1;
-    if (!need(fits && reach >= 0, "a window no longer than the input", failure))
+    *y = *x;
+    y->size[1] = weight->size[0];
+    memcpy(y->size + 2, window.places + SGS_PLANE - window.axes, sizeof *y->size * (size_t)window.axes);
+    return true;
+}
+
+static bool maxpool(const struct sgs_program *program, const struct sgs_step *step, struct sgs_shape *y,
+                    struct sgs_failure *failure)
+{
+    struct sgs_window window;
+    int64_t elements;
+    *y = sgs_in(program, step, 0)->shape;
+    if (!sgs_window_read(program, step, &window, failure) ||
+        !need(!__builtin_mul_overflow(window.kernel[SGS_HIGH], window.kernel[SGS_WIDE], &elements) &&
+                  elements <= MAX_WINDOW,
+              "a window of at most 4096 elements", failure) ||
+        !sgs_window_slide(&window, y->size[1], failure))
         return false;
-    int64_t more;
-    fits = !__builtin_mul_overflow(channels, before + after, &more);
-    if (!need(fits && more <= 3 * channels * length + 65536, "padding of a sane size", failure))
+    memcpy(y->size + 2, window.places + SGS_PLANE - window.axes, sizeof *y->size * (size_t)window.axes);
+    return true;
+}
+
+static bool sum(const struct sgs_shape *x, const struct sgs_step *step, struct sgs_shape *y,
+                struct sgs_failure *failure)
+{
+    const int64_t *flag = step->number + SGS_SUM_FLAGS;
+    if (!need(step->ints - SGS_SUM_FLAGS == x->axes, "a flag for every axis", failure))
         return false;
-    *y = (struct sgs_shape){3, {1, rows, reach / stride + 1}};
+    *y = *x;
+    for (int i = 0; i < x->axes; i++) {
+        if (!need(flag[i] == 0 || flag[i] == 1, "a flag for every axis", failure))
+            return false;
+        y->size[i] = flag[i] ? 1 : x->size[i];
+    }
+    return true;
+}
+
+static bool slice(const struct sgs_shape *x, const struct sgs_step *step, struct sgs_shape *y,
+                  struct sgs_failure *failure)
+{
+    const int64_t *begin = step->number, *end = begin + x->axes, *each = end + x->axes;
+    if (!need(step->ints == 3 * x->axes, "begins, ends and steps for every axis", failure))
+        return false;
+    *y = *x;
+    for (int i = 0; i < x->axes; i++) {
+        if (!need(begin[i] >= 0 && begin[i] <= end[i] && end[i] <= x->size[i] && each[i] > 0,
+                  "a slice inside the axis", failure))
+            return false;
+        y->size[i] = (end[i] - begin[i]) / each[i] + ((end[i] - begin[i]) % each[i] != 0);
+    }
     return true;
 }
 
@@ -164,10 +201,16 @@ static bool infer(const struct sgs_program *program, const struct sgs_step *step
     memset(y, 0, sizeof *y);
     switch (step->op) {
     case SGS_CONV8:
-    case SGS_CONV16: return conv(&x->shape, weight, step->number, y, failure);
+    case SGS_CONV16: return conv(program, step, y, failure);
+    case SGS_MAXPOOL: return maxpool(program, step, y, failure);
+    case SGS_SUM: return sum(&x->shape, step, y, failure);
+    case SGS_SLICE: return slice(&x->shape, step, y, failure);
     case SGS_LINEAR: return linear(&x->shape, weight, y, failure);
     case SGS_MATMUL: return matmul(&x->shape, &sgs_in(program, step, 1)->shape, y, failure);
-    case SGS_ADD: {
+    case SGS_ADD:
+    case SGS_MUL:
+    case SGS_MAX:
+    case SGS_DIVIDE: {
         const struct sgs_shape *b = &sgs_in(program, step, 1)->shape;
         return broadcast(&x->shape, b, x->shape.axes, b->axes, y, failure);
     }
