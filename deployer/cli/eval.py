@@ -32,6 +32,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes at once. [default: one a core]")
 @click.option("--fresh", is_flag=True, help="Ask for every answer anew.")
+@click.option("--keep-going", is_flag=True, help="Leave out clips without an answer, and say so.")
 @click.option(
     "--worst", type=click.IntRange(min=0), default=10, show_default=True, help="Worst clips to show."
 )
@@ -49,6 +50,7 @@ def command(
     units: Path | None,
     jobs: int | None,
     fresh: bool,
+    keep_going: bool,
     worst: int,
     confusion: Path | None,
     min_metric: float | None,
@@ -70,7 +72,14 @@ def command(
     if confusion is not None and not confusion.parent.is_dir():
         raise UsageError(f"no folder {confusion.parent}", hint="make it first")
     request = Request(
-        stages=names, dataset=dataset, folds=folds, jobs=jobs, fresh=fresh, units=units, worst=max(worst, 20)
+        stages=names,
+        dataset=dataset,
+        folds=folds,
+        jobs=jobs,
+        fresh=fresh,
+        keep_going=keep_going,
+        units=units,
+        worst=max(worst, 20),
     )
     with session.progress() as emit:
         done = evaluate.evaluate(

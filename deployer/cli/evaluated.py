@@ -45,6 +45,12 @@ def show(record: EvalRecord, *, worst: int) -> None:
     console = results()
     data = record.dataset
     console.print(f"{record.model} over {data.clips} clips ({data.layout}) in {escape(data.path)}")
+    if data.without:
+        first = data.left_out[0]
+        console.print(
+            f"[yellow]{data.without} clips left out[/], which {first.stage} and others had no answer for: "
+            f"{escape(first.reason)}"
+        )
     last = record.stages[-1]
     if last.measured.classes is not None:
         console.print(_class_overview(record.stages))

@@ -45,7 +45,11 @@ class AnswerFile:
             raise UsageError(
                 f"{path}: another evaluation is at work on these answers", hint="wait until it has ended"
             ) from e
-        self._places = scratch.database("places (key BLOB PRIMARY KEY, place INTEGER) WITHOUT ROWID")
+        self._places = scratch.database(
+            "places (key BLOB PRIMARY KEY, place INTEGER) WITHOUT ROWID",
+            "reasons (key BLOB PRIMARY KEY, reason)",
+        )
+        self._left = False
         if fresh:
             self._file.truncate(0)
         self._end = self._scan()
@@ -80,6 +84,19 @@ class AnswerFile:
         place = self._end
         self._write(to_line(key, clip, answer).encode())
         self._places.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (bytes.fromhex(key), place))
+
+    def leave(self, key: str, reason: str) -> None:
+        """Note, for as long as the file is open, why a clip has no answer."""
+        self._left = True
+        self._places.execute("INSERT OR REPLACE INTO reasons VALUES (?, ?)", (bytes.fromhex(key), reason))
+
+    def why_none(self, key: str) -> str | None:
+        """What `leave` was told of the clip."""
+        if not self._left:
+            return None
+        found = self._places.execute("SELECT reason FROM reasons WHERE key = ?", (bytes.fromhex(key),))
+        (reason,) = found.fetchone() or (None,)
+        return reason
 
     def read(self, key: str) -> Answer:
         """Raises MissingArtifact for an answer that is not there or damaged."""

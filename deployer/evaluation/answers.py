@@ -47,6 +47,13 @@ class ClassOnly:
     class_id: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class NoAnswer:
+    """Why there is none: a clip that cannot be read, a program that fails on it. Never kept."""
+
+    reason: str
+
+
 Answer: TypeAlias = Scores | ClassOnly | Embedding | Transcript
 
 

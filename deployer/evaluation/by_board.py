@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from deployer import artifacts, at_work
@@ -19,15 +20,16 @@ from deployer.board.config import BoardConfig
 from deployer.comparison import board_stage, reached
 from deployer.comparison.reached import Reached
 from deployer.comparison.sources import StageSource
-from deployer.errors import BoardUnreachable, TransferError
-from deployer.evaluation.answering import Answered
-from deployer.evaluation.answers import ClassOnly
+from deployer.errors import BoardUnreachable, ProgramFailed, TransferError
+from deployer.evaluation.answering import SPOILT, Answered
+from deployer.evaluation.answers import Answer, ClassOnly, NoAnswer
 from deployer.evaluation.listing import Listed
 from deployer.evaluation.reading import Reading
 from deployer.events import Emit
 from deployer.keep_run import board_info
 from deployer.project import Project
 from deployer.records import BoardInfo
+from deployer.run import Program
 
 STAGE = "board"
 FOLDER = "eval"
@@ -48,6 +50,7 @@ class OnBoard:
     reading: Reading
     reached: Reached
     batch_bytes: int
+    keep_going: bool = False
 
     def __call__(self, clips: Iterable[Listed], count: int, emit: Emit) -> Iterator[Sequence[Answered]]:
         """Raises ProgramFailed for a clip without a result, TransferError, NoSpace, BoardUnreachable."""
@@ -59,12 +62,25 @@ class OnBoard:
                 yield from self._scores(clips)
 
     def _scores(self, clips: Iterable[Listed]) -> Iterator[Sequence[Answered]]:
-        assert self.reached.simulator is not None
         for listed in clips:
-            tensor = [(listed.clip.name, self.reading.tensor(listed.clip))]
-            outputs = self.reading.contract.outputs
-            for seen in board_stage.simulate(self.reached.board, self.reached.simulator, tensor, outputs):
-                yield [(listed, self.reading.answer([seen.tensors], listed.clip))]
+            yield [(listed, self._kept(partial(self._score, listed)))]
+
+    def _score(self, listed: Listed) -> Answer:
+        assert self.reached.simulator is not None
+        tensor = [(listed.clip.name, self.reading.tensor(listed.clip))]
+        outputs = self.reading.contract.outputs
+        (seen,) = board_stage.simulate(self.reached.board, self.reached.simulator, tensor, outputs)
+        return self.reading.answer([seen.tensors], listed.clip)
+
+    def _kept(self, work: Callable[[], Answer]) -> Answer | NoAnswer:
+        """The answer; or why there is none, where that may be and the board can go on."""
+        try:
+            return work()
+        except (*SPOILT, ProgramFailed) as e:
+            sick = isinstance(e, ProgramFailed) and e.aftermath is not None and e.aftermath.sick
+            if sick or not self.keep_going:
+                raise
+            return NoAnswer(reason=str(e))
 
     def _classes(self, batch: Sequence[Listed]) -> Iterator[Sequence[Answered]]:
         placed, board = self.reached.placed, self.reached.board
@@ -74,15 +90,16 @@ class OnBoard:
                 [_upload(one, placed.directory / name) for one, name in zip(batch, names, strict=True)]
             )
             for listed, name in zip(batch, names, strict=True):
-                found = run_step.run_clip(board, placed, str(name)).class_id
-                yield [(listed, ClassOnly(class_id=found))]
+                yield [(listed, self._kept(partial(_class, board, placed, str(name))))]
         finally:
             with contextlib.suppress(BoardUnreachable, TransferError):  # never in place of what went wrong
                 _remove(board, [placed.directory / name for name in names])
 
 
 @contextmanager
-def opened(project: Project, config: BoardConfig, reading: Reading, *, emit: Emit) -> Iterator[OnBoard]:
+def opened(
+    project: Project, config: BoardConfig, reading: Reading, *, keep_going: bool, emit: Emit
+) -> Iterator[OnBoard]:
     """The board with program and model on it. Raises what a push raises."""
     what = reached.needed(project, config, emit=emit)
     with reached.reach(project, config, what, emit=emit) as there:
@@ -103,7 +120,12 @@ def opened(project: Project, config: BoardConfig, reading: Reading, *, emit: Emi
             reading=reading,
             reached=there,
             batch_bytes=max(LEAST_BYTES, min(MOST_BYTES, room)),
+            keep_going=keep_going,
         )
+
+
+def _class(board: Board, placed: Program, name: str) -> Answer:
+    return ClassOnly(class_id=run_step.run_clip(board, placed, name).class_id)
 
 
 def batches(clips: Iterable[Listed], most_bytes: int) -> Iterator[list[Listed]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,12 +19,11 @@ from deployer.datasets import manifest
 from deployer.evaluation import dataset, kinds, recogniser
 from deployer.evaluation.answer_file import VERSION, AnswerFile
 from deployer.evaluation.answering import ByEngine, BySimulator, Runs, answer_all
+from deployer.evaluation.counting import Counted, count
 from deployer.evaluation.dataset import DataSet
-from deployer.evaluation.kinds import Kind, Measured
 from deployer.evaluation.listing import Listing
 from deployer.evaluation.reading import Reading
 from deployer.evaluation.record import KIND, DataSetInfo, EvalRecord, StageRecord
-from deployer.evaluation.versus import Versus
 from deployer.events import Emit, ignore
 from deployer.history import interchange
 from deployer.project import GRAPHS, Project
@@ -38,7 +36,8 @@ BOARD = "board"
 class Request:
     """What to evaluate and how. `dataset` None means the project's clips; `fresh` computes what is kept already.
 
-    `units` names a recogniser's tokens; `worst` clips are kept in the record.
+    `keep_going` leaves out the clips that a stage has no answer for; `units` names a recogniser's tokens; `worst`
+    clips are kept in the record.
     """
 
     stages: Sequence[str]
@@ -46,6 +45,7 @@ class Request:
     folds: Sequence[str] = ()
     jobs: int | None = None
     fresh: bool = False
+    keep_going: bool = False
     units: Path | None = None
     worst: int = 20
 
@@ -78,7 +78,7 @@ def evaluate(
     """
     check_stages(request.stages)
     found = dataset.find(request.dataset or project.clips_dir, folds=request.folds)
-    makers = {name: _made(project, name, request.jobs) for name in request.stages if name != BOARD}
+    makers = {name: _made(project, name, request) for name in request.stages if name != BOARD}
     kind = kinds.of(
         project.model,
         classes=project.contract.outputs[0].shape[-1],
@@ -92,12 +92,12 @@ def evaluate(
         ran: list[_Stage] = []
         files: list[AnswerFile] = []
         for name in request.stages:
-            with _ready(project, makers.get(name), config, emit=emit) as stage:
+            with _ready(project, makers.get(name), config, request.keep_going, emit=emit) as stage:
                 files.append(stack.enter_context(_file(project, stage, fresh=request.fresh)))
                 answer_all(name, stage.runs, listing, files[-1], emit=emit)
                 ran.append(stage)
-        measured, versus = _count(kind, request.stages, listing, files)
-    record = _record(project, ran, measured, _info(found, listing), versus)
+        counted = count(kind, request.stages, listing, files)
+    record = _record(project, ran, counted, _info(found, listing, counted))
     interchange.keep(project.history(emit), record)
     return record
 
@@ -110,26 +110,33 @@ def check_stages(names: Sequence[str]) -> None:
         raise UsageError(f"no stage {names[0]!r}", hint=f"stages: {', '.join(stages.NAMES)}")
 
 
-def _made(project: Project, name: str, jobs: int | None) -> _Stage:
+def _made(project: Project, name: str, request: Request) -> _Stage:
     """Any stage but the board. Raises MissingArtifact or ConfigError where what it runs is not there."""
     if GRAPHS in project.vendor:
         source, contract = recogniser.source(project, name)
     else:
         source, contract = sources.of(project, name), project.contract
     reading = Reading(model_name=project.model_name, contract=contract)
-    at_once = stages.jobs_or_cores(jobs)
+    jobs, going = stages.jobs_or_cores(request.jobs), request.keep_going
     runs: Runs
     if source.simulation is not None:
-        runs = BySimulator(stage=name, simulation=source.simulation, reading=reading, jobs=at_once)
+        runs = BySimulator(
+            stage=name, simulation=source.simulation, reading=reading, jobs=jobs, keep_going=going
+        )
     else:
         assert source.make is not None
-        runs = ByEngine(make=source.make, reading=reading, jobs=at_once)
+        runs = ByEngine(make=source.make, reading=reading, jobs=jobs, keep_going=going)
     return _Stage(source=source, reading=reading, runs=runs)
 
 
 @contextmanager
 def _ready(
-    project: Project, made: _Stage | None, config: Callable[[], BoardConfig], *, emit: Emit
+    project: Project,
+    made: _Stage | None,
+    config: Callable[[], BoardConfig],
+    keep_going: bool,
+    *,
+    emit: Emit,
 ) -> Iterator[_Stage]:
     """The stage as made, or the board's, which is connected for as long as it runs."""
     if made is not None:
@@ -138,7 +145,7 @@ def _ready(
     from deployer.evaluation import by_board  # takes longer to load than a few clips take
 
     reading = Reading(model_name=project.model_name, contract=project.contract)
-    with by_board.opened(project, config(), reading, emit=emit) as there:
+    with by_board.opened(project, config(), reading, keep_going=keep_going, emit=emit) as there:
         yield _Stage(source=there.source, reading=reading, runs=there, notes=there.notes, board=there.info)
 
 
@@ -149,30 +156,11 @@ def _file(project: Project, stage: _Stage, *, fresh: bool) -> AnswerFile:
     return AnswerFile(path, about | {"key": stage.key}, fresh=fresh)
 
 
-def _count(
-    kind: Kind, names: Sequence[str], listing: Listing, files: Sequence[AnswerFile]
-) -> tuple[list[Measured], tuple[Versus, ...]]:
-    """Every clip's answers once, in the data set's order."""
-    counting = [kind.counting() for _ in names]
-    pairs = list(itertools.pairwise(range(len(names))))
-    if len(names) > 2:
-        pairs.append((0, len(names) - 1))
-    pairing = [kind.pairing(names[a], names[b]) for a, b in pairs]
-    for listed in listing:
-        answers = [file.read(listed.key) for file in files]
-        for count, answer in zip(counting, answers, strict=True):
-            count.add(listed.clip, answer)
-        for pair, (a, b) in zip(pairing, pairs, strict=True):
-            pair.add(listed.clip, answers[a], answers[b])
-    return [count.measured() for count in counting], tuple(pair.versus() for pair in pairing)
-
-
 def _record(
     project: Project,
     ran: Sequence[_Stage],
-    measured: Sequence[Measured],
+    counted: Counted,
     info: DataSetInfo,
-    versus: tuple[Versus, ...],
 ) -> EvalRecord:
     run_id, created = records.new_id(KIND)
     return EvalRecord(
@@ -193,14 +181,14 @@ def _record(
                 measured=one,
                 notes=stage.notes,
             )
-            for stage, one in zip(ran, measured, strict=True)
+            for stage, one in zip(ran, counted.measured, strict=True)
         ),
-        versus=versus,
+        versus=counted.versus,
         tool_version=__version__,
     )
 
 
-def _info(found: DataSet, listing: Listing) -> DataSetInfo:
+def _info(found: DataSet, listing: Listing, counted: Counted) -> DataSetInfo:
     return DataSetInfo(
         path=str(found.root.absolute()),
         layout=found.layout,
@@ -208,6 +196,8 @@ def _info(found: DataSet, listing: Listing) -> DataSetInfo:
         clips=listing.clips,
         distinct=listing.distinct,
         sha256=listing.sha256,
+        without=counted.without,
+        left_out=counted.left_out,
     )
 
 

@@ -18,8 +18,20 @@ VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A clip that `stage` gave no answer for, and that no stage's figures have therefore."""
+
+    clip: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSetInfo:
-    """The data set. `distinct` counts clips of different content; `sha256` is of every clip's hash and truth."""
+    """The data set. `distinct` counts clips of different content; `sha256` is of every clip's hash and truth.
+
+    `clips` counts those `without` an answer too, of which `left_out` are the first 1000.
+    """
 
     path: str
     layout: str
@@ -27,6 +39,8 @@ class DataSetInfo:
     clips: int
     distinct: int
     sha256: str
+    without: int = 0
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from board_runner.simboard import SimBoard, SimBoardConfig
-from deployer import config, pipeline, resources
+from deployer import cli, config, pipeline, resources
 from deployer.evaluation import by_board, record
 from deployer.evaluation.dataset import Clip
 from deployer.evaluation.listing import Listed
@@ -108,6 +109,25 @@ def test_a_board_with_another_program_gives_classes_alone(
     )
     assert by_board.CLASSES_ONLY in found.notes[0] and "board_simulator" in found.notes[0]
     assert [] == [path for path in board.root.rglob("*.wav") if path.parent.name == by_board.FOLDER]
+
+
+def test_a_clip_that_a_program_fails_on_is_left_out_of_all_stages(
+    converted: Path, board: SimBoard, three: Path, tmp_path: Path
+) -> None:
+    """A simulator's input and the board's program alike; without being asked for it that is an error."""
+    clips = tmp_path / "clips"
+    shutil.copytree(three, clips)
+    (clips / "1-1-A-9.wav").write_bytes((three / "5-200334-A-1.wav").read_bytes()[:5000])
+    project = _with_board(converted, board, program=str(build_python_program(tmp_path / "prog")))
+    given = [str(clips), "--stage", "board", "--stage", "offline"]
+    result = words.run(project, *given, "--keep-going")
+    (left_out,) = result["dataset"]["left_out"]
+
+    assert (1, "1-1-A-9.wav", "board") == (result["dataset"]["without"], left_out["clip"], left_out["stage"])
+    assert all(3 == stage["measured"]["classes"]["clips"] for stage in result["stages"])
+    assert 5 == cli.execute(["eval", *given, "-q", "--config", str(project / "deploy.yaml")])
+    given = [str(clips), "--stage", "offline", "--stage", "fixed"]
+    assert 2 == cli.execute(["eval", *given, "-q", "--config", str(project / "deploy.yaml")])
 
 
 def test_clips_travel_in_batches_that_fit() -> None:

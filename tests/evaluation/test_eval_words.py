@@ -210,6 +210,34 @@ def test_a_broken_clip_is_named_and_costs_nothing_else(
     assert _answers(project).read_bytes().startswith(kept)
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_clips_without_an_answer_are_left_out_where_that_is_asked_for(
+    project: Path, spoken: Path, jobs: str
+) -> None:
+    """Named, counted, in no figure, and tried again: mended, the record is that of whole clips."""
+    clips = project / "clips"
+    shutil.copytree(spoken, clips)
+    broken = sorted(clips.rglob("*.wav"))[7]
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:1000])
+    found = words.run(project, str(clips), "--keep-going", "--jobs", jobs)
+    (left_out,) = found["dataset"]["left_out"]
+
+    assert (36, 1, 35) == (found["dataset"]["clips"], found["dataset"]["without"], _classes(found).clips)
+    assert str(broken.relative_to(clips)) == left_out["clip"] and "truncated" in left_out["reason"]
+    broken.write_bytes(whole)
+    assert words.same(words.run(project, str(clips)), words.run(project, str(clips), "--fresh"))
+
+
+def test_no_answer_at_all_is_a_failure(project: Path, tmp_path: Path) -> None:
+    """Instead of figures over nothing."""
+    (tmp_path / "yes").mkdir()
+    (tmp_path / "yes" / "a.wav").write_bytes(b"RIFF")
+
+    argv = ["eval", str(tmp_path / "yes" / ".."), "-q", "--config", str(project / "deploy.yaml")]
+    assert 1 == cli.execute([*argv, "--keep-going"])
+
+
 def test_the_matrix_goes_to_a_table(project: Path, spoken: Path, tmp_path: Path) -> None:
     """A row a class of the data set, a column a class that occurs; all counts are the record's."""
     out = tmp_path / "matrix.csv"
