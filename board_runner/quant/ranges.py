@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -58,6 +59,19 @@ def needed(graph: Graph) -> list[str]:
     names = [spec.name for spec in graph.inputs]
     names += [name for node in graph.nodes if node.op_type not in MOVES for name in node.outputs]
     return list(dict.fromkeys(names + conv_inputs(graph)))
+
+
+def before_limits(graph: Graph, ranges: Ranges) -> Ranges:
+    """Ranges of what only a Relu or a Clip reads: that of its result, since what saturates is cut off anyway."""
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    kept = {spec.name for spec in (*graph.inputs, *graph.outputs)}
+    moved = {name for node in graph.nodes if node.op_type in MOVES for name in node.outputs}
+    found: Ranges = {}
+    for node in reversed(graph.nodes):  # a Clip of a Relu gives its range to both
+        source, limited = node.inputs[0] if node.inputs else "", node.outputs[0]
+        if node.op_type in ("Relu", "Clip") and readers[source] == 1 and source not in kept | moved:
+            found[source] = found.get(limited, ranges[limited])
+    return {name: limits for name, limits in found.items() if name in ranges}
 
 
 def convolutions(graph: Graph) -> list[Node]:

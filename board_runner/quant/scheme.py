@@ -13,7 +13,7 @@ from board_runner.errors import ModelError
 from board_runner.graph import Graph, Node
 from board_runner.quant import statistics, weights
 from board_runner.quant.quant_file import Override
-from board_runner.quant.ranges import Ranges, conv_inputs, convolutions
+from board_runner.quant.ranges import Ranges, before_limits, conv_inputs, convolutions
 from board_runner.quant.settings import ConvKind, QuantSettings
 from board_runner.quant.statistics import Statistics
 
@@ -52,7 +52,7 @@ def decide(
         for index, node in enumerate(convolutions(graph))
         if _is_wide(node, kind_of(graph, node), settings, upgraded, first=index == 0)
     )
-    ranges, narrow = _ranges(measured, settings)
+    ranges, narrow = _ranges(graph, measured, settings)
     tops: dict[tuple[str, int], Array] = {}
     for node in convolutions(graph):
         name, bits = node.inputs[1], 16 if node.outputs[0] in wide else 8
@@ -95,8 +95,8 @@ def _is_wide(
     return data in settings.int16_inputs and not first
 
 
-def _ranges(measured: Statistics, settings: QuantSettings) -> tuple[Ranges, Ranges]:
-    ranges, narrow = dict(measured.ranges), dict(measured.ranges)
+def _ranges(graph: Graph, measured: Statistics, settings: QuantSettings) -> tuple[Ranges, Ranges]:
+    ranges, narrow = {**measured.ranges, **before_limits(graph, measured.ranges)}, dict(measured.ranges)
     methods = {"fitted": statistics.fit, "percentile": statistics.percentile}
     if settings.method != "minmax":
         narrow |= {name: methods[settings.method](h) for name, h in measured.histograms.items()}

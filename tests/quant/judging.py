@@ -50,9 +50,13 @@ class Judge:
 
     @cached_property
     def reference(self) -> Array:
-        """Logits of the float model, a row a clip."""
+        """The first output of the float model, such as its logits, a row a clip."""
         model = FloatEngine.load(self._onnx)
-        return np.concatenate([model.run(clip)["output"] for clip in self._clips])
+        return np.concatenate([model.run(clip)[self._output] for clip in self._clips])
+
+    @property
+    def _output(self) -> str:
+        return self.graph.outputs[0].name
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -72,7 +76,7 @@ class Judge:
         upgraded = [site.name for site in sites if site.worst > settings.sensitivity_threshold]
         decided = scheme.decide(self.graph, self.statistics, settings, upgraded)
         engine = FixedEngine(qdq.quantised(self.graph, decided))
-        logits = np.concatenate([engine.run(clip)["output"] for clip in self._clips])
+        logits = np.concatenate([engine.run(clip)[self._output] for clip in self._clips])
         return self._scored(logits, weight_bytes(self.graph, decided))
 
     def theirs(self, wanted: ort_static.Scheme) -> Scored:

@@ -1,4 +1,4 @@
-"""ONNX Runtime's static quantisation of the shipped model, as near to our scheme as it can be asked for."""
+"""ONNX Runtime's static quantisation of a model, as near to our scheme as it can be asked for."""
 
 from __future__ import annotations
 
