@@ -10,7 +10,7 @@ from rich.table import Table
 from deployer.labels import shown
 from deployer.records import RunRecord
 from deployer.reporting.data import of_record as as_data
-from deployer.reporting.page import accuracy_text
+from deployer.reporting.tiles import accuracy_text
 from deployer.statistics import ClipSummary, summarise
 
 __all__ = ["accuracy_text", "as_data", "clip_table", "summary_lines"]

@@ -38,7 +38,7 @@ _SUFFIXES: dict[str, Format] = {
 @click.option(
     "--clips",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Where the wavs that were run lie, for the sound of the worst; by default those of the project.",
+    help="Where the wavs that were run lie, for the sound of the worst; by default where the project has them.",
 )
 @click.option(
     "--sounds", type=click.IntRange(0, 5), default=5, show_default=True, help="Worst clips to put in."
@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Show runs as one HTML file, Markdown, JUnit XML, CSV or JSON.
 
-    A run is an id, its beginning, a tag or a record's file (default: the newest). A FILE is what
+    A run or an evaluation is an id, its beginning, a tag or a record's file (default: the newest). A FILE is what
     `compare-sim --json` printed or `compare-sim --layers-out` left: its stages or layers are shown too.
     """
     project = Project(session.deployment)
@@ -64,8 +64,8 @@ def command(
     if chosen == "html":
         from deployer.reporting import html
 
-        text = html.as_html(page, clips_dir=clips or project.clips_dir, clips=sounds)
-        out = out or Path(f"{page.runs[0].record.id if page.runs else 'report'}.html")
+        text = html.as_html(page, clips_dir=project.clips_dir, chosen_dir=clips, clips=sounds)
+        out = out or Path(f"{page.name}.html")
     else:
         text = _text(page, chosen)
     if out is None:

@@ -19,12 +19,14 @@ def of_record(record: RunRecord, summary: Summary | None = None) -> dict[str, An
 
 
 def as_data(page: Page) -> dict[str, Any]:
-    """One run as `of_record` has it; anything more as lists of `runs`, `stages` and `layers`."""
+    """One run as `of_record` has it; anything more as lists of `runs`, `evaluations`, `stages` and `layers`."""
     runs = [of_record(view.record, view.summary) for view in page.runs]
-    if len(runs) == 1 and not page.stages and not page.layers:
+    evaluations = [asdict(view.record) for view in page.evaluations]
+    if len(runs) == 1 and not (evaluations or page.stages or page.layers):
         return runs[0]
     return {
         "runs": runs,
+        "evaluations": evaluations,
         "stages": [asdict(each) for each in page.stages],
         "layers": [layer_files.as_data(each) for each in page.layers],
     }

@@ -33,7 +33,7 @@ def facts(record: RunRecord) -> tuple[Fact, ...]:
         ("temperature at the start", None if board.temperature_c is None else f"{board.temperature_c:g} °C"),
     ]
     found = {name: value for name, value in known if value is not None}
-    for name, value in [*_flat(record.settings), *_flat(record.environment)]:
+    for name, value in [*flat(record.settings), *flat(record.environment)]:
         if found.get(name) != value:
             found[name if name not in found else f"{name}, as set"] = value
     return tuple(Fact(name, value) for name, value in found.items())
@@ -53,11 +53,12 @@ def hashes(record: RunRecord) -> tuple[Fact, ...]:
     return tuple(found)
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values as text, those of mappings within after their own name; what is None is left out."""
     for key, value in values.items():
         name = f"{above}{key}".replace("_", " ")
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}, ")
+            yield from flat(value, f"{name}, ")
         elif isinstance(value, list | tuple):
             yield name, ", ".join(str(each) for each in value)
         elif value is not None:

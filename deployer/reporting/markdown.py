@@ -11,8 +11,9 @@ from deployer.labels import shown
 from deployer.reporting.clips import worst
 from deployer.reporting.environment import facts, hashes
 from deployer.reporting.legible import legible
-from deployer.reporting.page import Page, RunView, percent
+from deployer.reporting.page import Page, RunView
 from deployer.reporting.tabular import Table, clip_table, layer_table
+from deployer.reporting.tiles import percent
 
 GITHUB_CLIPS = 500
 """Rows of the unfolded table; GitHub shows no summary above 1 MiB."""

@@ -1,4 +1,4 @@
-"""What a user names -> what a report is made of: run records, comparisons of stages, layers."""
+"""What a user names -> what a report is made of: records, comparisons of stages, layers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from board_runner.errors import UsageError
 from deployer import records
+from deployer.evaluation import record as evaluation
+from deployer.evaluation.record import EvalRecord
 from deployer.history import History
 from deployer.layers import files as layer_files
 from deployer.layers.report import LayerReport
@@ -26,10 +28,13 @@ def gather(wanted: Sequence[str], history: History) -> Page:
     runs: list[RunRecord] = []
     compared: list[Stages] = []
     layers: list[LayerReport] = []
+    evaluations: list[EvalRecord] = []
     for each in wanted or (None,):
         place, fields = _found(each, history)
         if "samples" in fields:
             runs.append(records.of_fields(fields, place=place))
+        elif fields.get("kind") == evaluation.KIND:
+            evaluations.append(evaluation.of_fields(fields, place=place))
         elif "comparison" in fields or "comparisons" in fields:
             compared.append(stages.parse(fields.get("comparison", fields), place))
         elif "layers" in fields or "rows" in fields:
@@ -37,14 +42,14 @@ def gather(wanted: Sequence[str], history: History) -> Page:
         else:
             raise UsageError(
                 f"{place}: nothing that a report shows",
-                hint="a run record, the JSON of `deploy compare-sim --json`, or a layers.json",
+                hint="a record, the JSON of `deploy compare-sim --json`, or a layers.json",
             )
-    return page(runs, compared, layers)
+    return page(runs, compared, layers, evaluations)
 
 
 def _found(wanted: str | None, history: History) -> tuple[str, dict[str, Any]]:
     if wanted is None:
-        fields = history.fields(kinds=records.KINDS)
+        fields = history.fields(kinds=(*records.KINDS, evaluation.KIND))
     elif (path := Path(wanted)).is_file():
         return wanted, _fields(path)
     else:

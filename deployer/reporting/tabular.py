@@ -73,12 +73,12 @@ def clip_table(rows: Sequence[ClipRow], labels: Sequence[str]) -> Table:
     )
 
 
-def class_table(found: Confusion) -> Table:
+def class_table(found: Confusion, caption: str = "Classes") -> Table:
     """Precision, recall and F1 a class."""
     ratios = tuple(Column(name=name, kind="number", digits=3) for name in ("precision", "recall", "F1"))
     counts = tuple(Column(name=name, kind="number") for name in ("clips", "answers", "right"))
     return Table(
-        caption="Classes; each clip counts once, by its most frequent answer",
+        caption=caption,
         columns=(Column(name="class"), *counts, *ratios),
         rows=tuple(
             (row.name, row.support, row.answers, row.hits, row.precision, row.recall, row.f1)

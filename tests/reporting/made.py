@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
+from deployer.comparison.decisions import Decided, Flip
+from deployer.evaluation.answers import Scores
+from deployer.evaluation.class_figures import ClassTally
+from deployer.evaluation.dataset import Clip
+from deployer.evaluation.kinds import Measured
+from deployer.evaluation.record import DataSetInfo, EvalRecord, StageRecord
+from deployer.evaluation.versus import Versus, mcnemar
 from deployer.records import BoardInfo, Failure, RunRecord, Sample
 
 EVIL = '"><script>alert(1)</script>$x_1$&.wav'
@@ -78,4 +86,41 @@ def long(*, clips: int, runs: int) -> RunRecord:
     targets = {name: i % 4 for i, name in enumerate(names)}
     return dataclasses.replace(
         record(), samples=samples, failures=(), targets=targets, clip_seconds=dict.fromkeys(names, 5.0)
+    )
+
+
+def evaluation() -> EvalRecord:
+    """Two stages over four clips of three classes: the second stage takes one clip more for the wrong class."""
+    stages = []
+    answers = {"onnx": (0, 1, 2, 2), "fixed": (0, 2, 2, 0)}
+    for stage, said in answers.items():
+        tally = ClassTally(3)
+        for number, (target, class_id) in enumerate(zip((0, 1, 2, 2), said, strict=True)):
+            scores = np.eye(3, dtype=np.float32)[class_id] * 2 + 0.1 * number
+            clip = Clip(name=f"{number}-{EVIL}", path=Path(f"/nowhere/{number}.wav"), truth=str(target))
+            tally.add(clip, target, Scores(values=scores))
+        found = tally.figures(LABELS[:3])
+        measured = Measured(metric="accuracy", value=found.accuracy, higher_is_better=True, classes=found)
+        stages.append(
+            StageRecord(stage=stage, detail="<i>", model_sha256="ab" * 32, key="cd" * 32, measured=measured)
+        )
+    flip = Flip(clip=EVIL, reference=Decided(class_id=1, margin=0.5), candidate=Decided(class_id=2), target=1)
+    return EvalRecord(
+        id="20260103-000000-eval-abcd",
+        created="2026-01-03T00:00:00+00:00",
+        model="eat",
+        board=None,
+        labels=LABELS[:3],
+        sha256={"dataset": "ef" * 32},
+        settings={"stages": ["onnx", "fixed"]},
+        dataset=DataSetInfo(
+            path="/data/my clips", layout="class folders", folds=("5",), clips=4, distinct=4, sha256="ef" * 32
+        ),
+        stages=tuple(stages),
+        versus=(
+            Versus(
+                reference="onnx", candidate="fixed", clips=4, alike=2, mcnemar=mcnemar(2, 0), flips=(flip,)
+            ),
+        ),
+        tool_version="0.1",
     )

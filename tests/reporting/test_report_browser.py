@@ -43,7 +43,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evil_file(tmp_path: Path, stages_json: dict[str, Any], layers: LayerReport) -> Path:
     """Every part of a page, and names that mean harm."""
     path = tmp_path / "evil.html"
-    whole = page([made.record()], [stages.parse(stages_json, "x")], [layers])
+    whole = page([made.record()], [stages.parse(stages_json, "x")], [layers], [made.evaluation()])
     path.write_text(html.as_html(whole), encoding="utf-8")
     return path
 

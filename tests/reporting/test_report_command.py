@@ -76,10 +76,12 @@ def test_several_runs_and_comparisons_are_one_report(
     (project / "printed.json").write_text(json.dumps({"layers": layers_json, "disk": []}))
     named = ["stages.json", "demo.json", "layers.json", "printed.json"]
 
-    assert 0 == cli.execute(["report", "good", "latest", *named, "--format", "json"])
+    History(project / ".deploy" / "runs").add(made.evaluation(), tags=["judged"])
+
+    assert 0 == cli.execute(["report", "good", "20260102", "judged", *named, "--format", "json"])
 
     shown = json.loads(capsys.readouterr().out)
-    assert (2, 2, 2) == tuple(len(shown[key]) for key in ("runs", "stages", "layers"))
+    assert (2, 1, 2, 2) == tuple(len(shown[key]) for key in ("runs", "evaluations", "stages", "layers"))
 
 
 def test_what_the_other_forms_print_is_whole(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

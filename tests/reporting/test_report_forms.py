@@ -74,7 +74,7 @@ def test_csv_gives_a_spreadsheet_nothing_to_compute(record: RunRecord) -> None:
 
 def test_markdown_keeps_its_tables_whole(record: RunRecord, stages_json: dict[str, Any]) -> None:
     """Every row of a table has as many cells as its head, and no name becomes HTML."""
-    shown = page([record], [stages.parse(stages_json, "x")])
+    shown = page([record], [stages.parse(stages_json, "x")], evaluations=[made.evaluation()])
     for text in (markdown.as_markdown(shown), markdown.as_github(shown)):
         cells = 0
         for line in text.splitlines():

@@ -7,10 +7,12 @@ import dataclasses
 import hashlib
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from deployer.layers.report import LayerReport
 from deployer.records import RunRecord
@@ -54,7 +56,7 @@ class Elements(HTMLParser):
 @pytest.fixture
 def whole(record: RunRecord, stages_json: dict[str, Any], layers: LayerReport) -> Page:
     """Everything that a page can show."""
-    return page([record], [stages.parse(stages_json, "x")], [layers])
+    return page([record], [stages.parse(stages_json, "x")], [layers], [made.evaluation()])
 
 
 def test_the_page_is_well_formed_and_its_ids_are_unique(whole: Page) -> None:
@@ -105,6 +107,19 @@ def test_several_runs_are_one_page(record: RunRecord) -> None:
 
     assert len(ids) == len(set(ids))
     assert {"runs", "run1", "run2"} <= set(ids)
+
+
+def test_the_worst_clips_are_in_the_page(record: RunRecord, tmp_path: Path) -> None:
+    """With a player each, a run's and an evaluation's, and no more of them than were asked for."""
+    tone = np.sin(np.arange(8000) / 3).astype(np.float32)
+    for name in (made.MIXED, "1.wav"):
+        soundfile.write(tmp_path / name, tone, 16000, subtype="PCM_16")
+    plain = page([dataclasses.replace(record, sha256={})], evaluations=[made.evaluation()])
+
+    players = [a for tag, a in Elements(html.as_html(plain, chosen_dir=tmp_path)).found if tag == "audio"]
+    assert [made.MIXED, f"1-{made.EVIL}"] == [attributes["aria-label"] for attributes in players]
+    assert all(str(attributes["src"]).startswith("data:audio/ogg") for attributes in players)
+    assert "<audio" not in html.as_html(plain, chosen_dir=tmp_path, clips=0)
 
 
 def test_a_record_without_samples_still_makes_a_page(record: RunRecord) -> None:

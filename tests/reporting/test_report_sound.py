@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import io
 from pathlib import Path
@@ -12,12 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from deployer.records import RunRecord
 from deployer.reporting import audio
-from deployer.reporting.clips import clip_rows, worst
 from deployer.reporting.figures.sound import FLOOR_DB, spectrogram_db
-from deployer.statistics import summarise
-from tests.reporting import made
 
 RATE_HZ = 16000
 
@@ -29,66 +24,64 @@ def _tone(hertz: float, seconds: float) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The mixed clip: a second of 1 kHz."""
-    soundfile.write(tmp_path / made.MIXED, _tone(1000, 1.0), RATE_HZ, subtype="FLOAT")
+    """A clip: a second of 1 kHz."""
+    soundfile.write(tmp_path / "tone.wav", _tone(1000, 1.0), RATE_HZ, subtype="FLOAT")
     return tmp_path
 
 
-def _heard(record: RunRecord, folder: Path | None) -> dict[str, audio.Heard]:
-    rows = worst(clip_rows(record, summarise(record)), 5)
-    return {each.row.clip: each for each in audio.heard(record, rows, folder, name="x")}
+def _decoded(sound: audio.Sound) -> np.ndarray:
+    kind, encoded = sound.ogg_uri.split(",")
+    decoded, rate = soundfile.read(io.BytesIO(base64.b64decode(encoded)), dtype="float32")
+    assert ("data:audio/ogg;base64", RATE_HZ) == (kind, rate)
+    return np.asarray(decoded)
 
 
-def test_a_worst_clip_is_heard_as_it_was_run(record: RunRecord, folder: Path) -> None:
+def test_a_clip_is_heard_as_it_was_run(folder: Path) -> None:
     """libsndfile decodes the Ogg in the page to the wav's own samples, but for what Vorbis loses."""
-    digest = hashlib.sha256((folder / made.MIXED).read_bytes()).hexdigest()
-    mixed = _heard(dataclasses.replace(record, sha256={made.MIXED: digest}), folder)[made.MIXED]
+    digest = hashlib.sha256((folder / "tone.wav").read_bytes()).hexdigest()
+    found = audio.of_folder("tone.wav", folder, sha256=digest, name="x")
 
-    kind, encoded = mixed.ogg_uri.split(",")
-    decoded, rate = soundfile.read(io.BytesIO(base64.b64decode(encoded)))
-    assert ("data:audio/ogg;base64", RATE_HZ, False) == (kind, rate, mixed.cut)
+    decoded = _decoded(found)
+    assert not found.cut
     assert np.corrcoef(decoded[:RATE_HZ], _tone(1000, 1.0)[: len(decoded)])[0, 1] > 0.99
+    assert found.plot is not None
+    assert "1.00 s at 16000 Hz; its peak is 6.0 dB below full scale." == found.plot.caption
 
 
-def test_another_file_of_the_same_name_is_not_played(record: RunRecord, folder: Path) -> None:
+def test_another_file_of_the_same_name_is_not_played(folder: Path) -> None:
     """What was run has a hash in the record; a wav with another one would mislead the ear."""
-    mixed = _heard(record, folder)[made.MIXED]
+    found = audio.of_folder("tone.wav", folder, sha256="ab" * 32, name="x")
 
-    assert "" == mixed.ogg_uri
-    assert "another file than the one that was run" in mixed.missing
-
-
-@pytest.mark.parametrize(("content", "why"), [(None, "is not in"), (b"RIFF", "broken.wav")])
-def test_a_clip_that_cannot_be_read_says_why(
-    record: RunRecord, tmp_path: Path, content: bytes | None, why: str
-) -> None:
-    """The page is made all the same."""
-    renamed = dataclasses.replace(record.failures[0], clip="broken.wav")
-    if content is not None:
-        (tmp_path / "broken.wav").write_bytes(content)
-
-    assert why in _heard(dataclasses.replace(record, failures=(renamed,)), tmp_path)["broken.wav"].missing
+    assert "" == found.ogg_uri
+    assert "another file than the one that was run" in found.missing
 
 
-def test_a_clip_cannot_lead_out_of_the_folder(record: RunRecord, tmp_path: Path) -> None:
+def test_a_clip_that_cannot_be_read_says_why(folder: Path) -> None:
+    """Not there, no folder, no audio: the page is made all the same."""
+    (folder / "broken.wav").write_bytes(b"RIFF")
+
+    assert "is not in" in audio.of_folder("none.wav", folder, sha256=None, name="x").missing
+    assert "not known" in audio.of_folder("tone.wav", None, sha256=None, name="x").missing
+    assert "broken.wav" in audio.of_folder("broken.wav", folder, sha256=None, name="x").missing
+
+
+def test_a_clip_cannot_lead_out_of_the_folder(folder: Path) -> None:
     """A name with a path in it, from a record of somebody else, reads no file."""
-    (tmp_path / "clips").mkdir()
-    soundfile.write(tmp_path / "secret.wav", _tone(100, 0.1), RATE_HZ)
-    outside = dataclasses.replace(record.failures[0], clip="../secret.wav")
+    (folder / "clips").mkdir()
 
-    found = _heard(dataclasses.replace(record, failures=(outside,)), tmp_path / "clips")
-
-    assert "is not in" in found["../secret.wav"].missing
+    assert "is not in" in audio.of_folder("../tone.wav", folder / "clips", sha256=None, name="x").missing
 
 
-def test_a_long_clip_is_cut(record: RunRecord, folder: Path) -> None:
-    """The page stays small: the first seconds, and it says so."""
-    soundfile.write(folder / made.MIXED, _tone(50, audio.MOST_SECONDS + 1.0), RATE_HZ, subtype="FLOAT")
-    mixed = _heard(dataclasses.replace(record, sha256={}), folder)[made.MIXED]
+def test_a_long_clip_is_cut_and_channels_are_mixed(tmp_path: Path) -> None:
+    """The page stays small: the first seconds, and it says so; of two channels the mean is heard."""
+    long = _tone(200, audio.MOST_SECONDS + 1.0)
+    soundfile.write(tmp_path / "a.wav", np.stack([long, 0 * long], axis=1), RATE_HZ, subtype="FLOAT")
+    found = audio.of_file(tmp_path / "a.wav", name="x")
 
-    decoded, _ = soundfile.read(io.BytesIO(base64.b64decode(mixed.ogg_uri.split(",")[1])))
-    assert mixed.cut
-    assert audio.MOST_SECONDS * RATE_HZ == pytest.approx(len(decoded), abs=4096)
+    decoded = _decoded(found)
+    assert found.cut
+    assert len(decoded) == pytest.approx(audio.MOST_SECONDS * RATE_HZ, abs=4096)
+    assert float(np.abs(decoded[RATE_HZ:-RATE_HZ]).max()) == pytest.approx(0.25, abs=0.02)
 
 
 @pytest.mark.parametrize("hertz", [500.0, 2000.0, 6000.0])

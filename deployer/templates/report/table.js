@@ -179,6 +179,7 @@
     const controls = root.querySelector(".controls");
     if (root.hasAttribute("data-filters")) filters(controls);
     if (rows.length > SIZES[0]) paged(controls);
+    controls.classList.toggle("unseen", controls.children.length === 0); // its status is for those who hear the page
     controls.append(status);
     controls.hidden = false;
     root.querySelector(".standing")?.remove();

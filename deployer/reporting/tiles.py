@@ -1,0 +1,86 @@
+"""The figures at the head of a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.comparison.decisions import interval
+from deployer.records import RunRecord
+from deployer.statistics import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A figure of the summary; `note` says more, `tone` whether it is good or bad news."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: str = ""
+
+
+def percent(share: float) -> str:
+    """`90.0 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def accuracy_text(summary: Summary) -> str:
+    """`9 of 10 clips right (90 %)`, or why there is no such figure."""
+    if summary.accuracy is None:
+        return "unknown: no class id in the file names"
+    return f"{summary.correct} of {summary.judged} clips right ({summary.accuracy:.0%})"
+
+
+def tiles(record: RunRecord, summary: Summary | None) -> list[Tile]:
+    """Of a bench, a run or a parsed log."""
+    if summary is None:
+        return [_runs(record)]
+    invoke = summary.invoke
+    found = [
+        _accuracy(summary),
+        Tile(
+            name="invoke time, median",
+            value=f"{invoke.median_ms:.3f} ms",
+            note=f"{invoke.min_ms:.3f} to {invoke.max_ms:.3f} ms",
+        ),
+        Tile(name="invoke time, p95", value=f"{invoke.p95_ms:.3f} ms", note=f"p90 {invoke.p90_ms:.3f} ms"),
+        Tile(name="post process, median", value=f"{summary.post_process.median_ms:.3f} ms"),
+        Tile(name="throughput", value=f"{summary.clips_per_s:.2f} clips/s"),
+    ]
+    if summary.real_time_factor is not None:
+        found.append(
+            Tile(name="real-time factor", value=f"{summary.real_time_factor:.4f}", note="below 1 keeps up")
+        )
+    if summary.start_load_io is not None:
+        found.append(
+            Tile(
+                name="start, load and I/O",
+                value=f"{summary.start_load_io.median_ms:.1f} ms",
+                note="median a run, apart from the above",
+            )
+        )
+    return [*found, _runs(record)]
+
+
+def _accuracy(summary: Summary) -> Tile:
+    if summary.accuracy is None:
+        return Tile(name="accuracy", value="unknown", note="no class id in the file names")
+    low, high = interval(summary.correct, summary.judged)
+    return Tile(
+        name="accuracy",
+        value=percent(summary.accuracy),
+        note=f"{summary.correct} of {summary.judged} clips; 95 % interval {100 * low:.1f} to {percent(high)}",
+        tone="good" if summary.correct == summary.judged else "",
+    )
+
+
+def _runs(record: RunRecord) -> Tile:
+    failed = len(record.failures)
+    warm_up = sum(sample.warm_up for sample in record.samples)
+    note = f"{failed} failed" if failed else "none failed"
+    return Tile(
+        name="runs",
+        value=f"{len(record.samples) + failed}",
+        note=f"{note}; {warm_up} of them warm-up" if warm_up else note,
+        tone="bad" if failed else "",
+    )
