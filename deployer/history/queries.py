@@ -16,6 +16,7 @@ from deployer.history.headline import Headline
 _ENTRY = """SELECT runs.id, kind, created, model, board, chip, bytes,
     runs, failed, median_ms, metric, value,
     (SELECT group_concat(tag, ' ') FROM tags WHERE run = runs.seq) FROM runs"""
+_BEHIND_ALL = "\U0010ffff"  # as an upper end, so that an index finds a beginning
 _NEWEST_FIRST = "ORDER BY created_s DESC, seq DESC"
 
 
@@ -61,7 +62,9 @@ def named(connection: sqlite3.Connection, wanted: str, *, kinds: tuple[str, ...]
         return [_entry(row) for row in exact]
     if tagged := select(connection, Filter(tag=wanted, kinds=kinds), limit=1):
         return tagged
-    rows = connection.execute(f"{_ENTRY} WHERE substr(id, 1, ?) = ? {_NEWEST_FIRST}", (len(wanted), wanted))
+    rows = connection.execute(
+        f"{_ENTRY} WHERE id >= ? AND id < ? {_NEWEST_FIRST}", (wanted, wanted + _BEHIND_ALL)
+    )
     return [_entry(row) for row in rows]
 
 
