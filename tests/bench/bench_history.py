@@ -2,8 +2,8 @@
 
     python tests/bench/bench_history.py [--runs 10000] [--samples 380]
 
-Each run holds so many samples, as a bench of 38 clips with 10 runs each does. Times are medians of 5 in milliseconds,
-connection and all.
+Each run holds so many samples, as a bench of 38 clips with 10 runs each does. Times are medians of 5 in
+milliseconds, connection and all.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from deployer.history import Filter, History
 from deployer.history.entry import Columns
+from deployer.records import RunRecord
 from tests.history.made import bench
 
 
@@ -38,7 +39,7 @@ def _many(runs: int, samples: int) -> Iterator[Columns]:
         yield Columns.of(_one(f"{number:06d}-run", samples, created=created, board=f"b{number % 40}"))
 
 
-def _one(id: str, samples: int, **fields: str):  # type: ignore[no-untyped-def]
+def _one(id: str, samples: int, **fields: str) -> RunRecord:
     return bench(id, invoke_ms=[1.0] * samples, class_ids=[0] * samples, **fields)
 
 
