@@ -18,6 +18,7 @@ COMMANDS = {
     "models": "List the models: sizes, input, metric, stages that work, licence of published weights.",
     "demo": "Run the whole chain on real audio against the built-in board.",
     "all": "Export, convert, build, push, bench and compare, skipping what is current.",
+    "train": "Train a model on a prepared data set, in as many pieces as it takes.",
     "export": "Make an ONNX model, verified, from a trained checkpoint.",
     "fold": "Fold batch normalisation into the layers beside it, and prove the model equal.",
     "prepare": "Turn any audio into the exact wavs that the board program reads.",

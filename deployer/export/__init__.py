@@ -1,4 +1,4 @@
-"""From a trainer's checkpoint to a verified ONNX model; only here is torch imported, and only on use."""
+"""From a trainer's checkpoint to a verified ONNX model; torch is imported on use, here and in training alone."""
 
 from __future__ import annotations
 

@@ -55,17 +55,19 @@ def load(folder: Path) -> Checkpoint:
     if kind not in (None, NETWORK):
         raise ModelError(f"{place}: model_type is {kind!r}; the exporter knows {NETWORK}")
     state = weights.read(folder / WEIGHTS)
-    network = Eat(_shape(settings, state, str(place)))
+    network = Eat(shape_of(settings, state, str(place)))
     weights.load_strictly(network, state, folder / WEIGHTS)
-    rate = plain_yaml.lookup(settings, "sampling_rate", str(place))
-    return Checkpoint(
-        folder=folder,
-        network=network.eval(),
-        sample_rate_hz=DEFAULT_RATE_HZ if rate is None else _whole(rate, "sampling_rate", str(place)),
-    )
+    return Checkpoint(folder=folder, network=network.eval(), sample_rate_hz=rate_of(settings, str(place)))
 
 
-def _shape(settings: dict[Any, Any], state: Mapping[str, Any], place: str) -> EatShape:
+def rate_of(settings: dict[Any, Any], place: str) -> int:
+    """The rate of the audio that the settings tell, in Hz; raises ModelError."""
+    rate = plain_yaml.lookup(settings, "sampling_rate", place)
+    return DEFAULT_RATE_HZ if rate is None else _whole(rate, "sampling_rate", place)
+
+
+def shape_of(settings: dict[Any, Any], state: Mapping[str, Any], place: str) -> EatShape:
+    """The sizes that settings tell, and `state` where they leave some out; raises ModelError."""
     sizes: dict[str, Any] = {}
     for field, key in FIELDS.items():
         value = plain_yaml.lookup(settings, key, place)

@@ -18,6 +18,7 @@ SLOPE = 0.2  # of every leaky ReLU
 KERNEL_T = 15  # taps of a residual block's depthwise convolution
 DILATIONS = (1, 3, 9)  # of the residual blocks in each group of the second half
 TAIL_FACTORS = (2, 2)  # the two last reductions, always there
+DROPOUT = 0.1  # of the transformer, in training alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,8 @@ class Attention(nn.Module):  # type: ignore[misc]
         # three products instead of one that is cut: in the exported graph each has its own range
         parts = zip(self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3), strict=True)
         q, k, v = (nn.functional.linear(x, w, b).reshape(split).transpose(1, 2) for w, b in parts)
-        mixed = torch.softmax((q * self.scale) @ k.transpose(-2, -1), dim=-1) @ v
+        shares = torch.softmax((q * self.scale) @ k.transpose(-2, -1), dim=-1)
+        mixed = nn.functional.dropout(shares, DROPOUT, self.training) @ v
         return self.out_proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
 
 
@@ -151,8 +153,12 @@ class EncoderLayer(nn.Module):  # type: ignore[misc]
         self.norm2 = nn.LayerNorm(shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm1(x + self.self_attn(x))
-        return self.norm2(x + self.linear2(nn.functional.gelu(self.linear1(x))))
+        x = self.norm1(x + self._dropped(self.self_attn(x)))
+        inner = self._dropped(nn.functional.gelu(self.linear1(x)))
+        return self.norm2(x + self._dropped(self.linear2(inner)))
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(x, DROPOUT, self.training)
 
 
 class Encoder(nn.Module):  # type: ignore[misc]
@@ -187,7 +193,7 @@ class Classifier(nn.Module):  # type: ignore[misc]
 class Eat(nn.Module):  # type: ignore[misc]
     """Waveforms (N, 1, samples), float32 with peak 0.95, -> logits (N, classes).
 
-    Raises ModelError for sizes that make no network. Dropout, a matter of training alone, is left out.
+    Raises ModelError for sizes that make no network.
     """
 
     def __init__(self, shape: EatShape) -> None:

@@ -35,10 +35,7 @@ def load(folder: Path) -> Source:
     settings = plain_yaml.load(settings_text(folder), place)
     front_end = _front_end(settings, place)
     state = weights.read(folder / WEIGHTS)
-    name = plain_yaml.lookup(settings, "model_name", place)
-    if name is None:
-        raise ModelError(f"{place}: no model_name", hint="mn10, dymn20 and the like")
-    network = build(parse(str(name), classes=_classes(state, folder / WEIGHTS)))
+    network = build(_shape(settings, place, _classes(state, folder / WEIGHTS)))
     load_weights(network, state, folder / WEIGHTS)
     set_temperature(network, _number(settings, "temperature", place, 1.0))
     network.eval()
@@ -46,6 +43,22 @@ def load(folder: Path) -> Source:
     if not network.shape.dynamic:
         return Source(folder=folder, network=network, contract=contract)
     return Source(folder=folder, network=static(network), contract=contract, trained=network)
+
+
+def fresh(settings: dict[Any, Any], folder: Path) -> Source:
+    """An untrained network of these settings and of `n_classes`, not rewritten; raises ModelError."""
+    place = str(folder)
+    network = build(_shape(settings, place, settings["n_classes"]))
+    return Source(
+        folder=folder, network=network, contract=contract_of(network.shape, _front_end(settings, place))
+    )
+
+
+def _shape(settings: dict[Any, Any], place: str, classes: int) -> EfficientAtShape:
+    name = plain_yaml.lookup(settings, "model_name", place)
+    if name is None:
+        raise ModelError(f"{place}: no model_name", hint="mn10, dymn20 and the like")
+    return parse(str(name), classes=classes)
 
 
 def load_weights(network: Network, state: Mapping[str, Tensor], path: Path) -> None:

@@ -42,6 +42,14 @@ def load(folder: Path) -> Source:
     return Source(folder=folder, network=network.eval(), contract=contract_of(shape, front_end))
 
 
+def fresh(settings: dict[Any, Any], folder: Path) -> Source:
+    """An untrained network of these settings and of `n_classes`; raises ModelError."""
+    place = str(folder)
+    front_end = _front_end(settings, place)
+    shape = parse(_sizes(settings, place), features=front_end.shape, classes=settings["n_classes"])
+    return Source(folder=folder, network=build(shape), contract=contract_of(shape, front_end))
+
+
 def contract_of(shape: KwsShape, front_end: Mfcc) -> InputContract:
     """What the exported model expects and gives."""
     return kws.contract(front_end=front_end, classes=shape.classes)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 
 from board_runner.errors import UsageError
 
 TOOLS = ("torch", "onnxsim", "onnxruntime")
 
 
-def require_tools() -> None:
-    """Raise UsageError, naming what is missing, unless all tools of the export can be imported."""
-    missing = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
+def require_tools(tools: Sequence[str] = TOOLS, *, command: str = "deploy export") -> None:
+    """Raise UsageError, naming what is missing, unless all `tools` of `command` can be imported."""
+    missing = [tool for tool in tools if importlib.util.find_spec(tool) is None]
     if missing:
-        raise UsageError(f"deploy export needs {', '.join(missing)}", hint="pip install 'sgs-deploy[export]'")
+        raise UsageError(f"{command} needs {', '.join(missing)}", hint="pip install 'sgs-deploy[export]'")

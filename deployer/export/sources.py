@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from torch import nn
 
@@ -23,6 +23,9 @@ READERS = {
     "kws": "deployer.export.kws_checkpoint",
 }
 """Model -> the module whose `load(folder)` gives a `Source`."""
+
+TRAINED = ("eat", "kws", "efficientat")
+"""Those whose module has `fresh(settings, folder)` too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,17 @@ def load(model: str, folder: Path) -> Source:
     if model not in READERS:
         raise UsageError(f"no exporter for {model!r}", hint=f"there is one for {', '.join(READERS)}")
     return cast(Source, import_module(READERS[model]).load(folder))
+
+
+def fresh(model: str, settings: dict[str, Any], folder: Path) -> Source:
+    """An untrained network of `model` in the sizes that `settings` tell, with `n_classes`; for training.
+
+    `folder` is named in errors. Raises UsageError for a model without a trainer, ModelError for settings that make
+    no network.
+    """
+    if model not in TRAINED:
+        raise UsageError(f"no training for {model!r}", hint=f"there is one for {', '.join(TRAINED)}")
+    return cast(Source, import_module(READERS[model]).fresh(settings, folder))
 
 
 def settings_text(folder: Path) -> str:
