@@ -91,6 +91,14 @@ def print_difference(found: Difference) -> None:
         a_ms, b_ms = found.a_summary.invoke.median_ms, found.b_summary.invoke.median_ms
         change = f" ({b_ms / a_ms - 1:+.1%})" if a_ms else ""
         console.print(f"median         {a_ms:.3f} -> {b_ms:.3f} ms{change}")
+    if found.compared is not None:
+        effect = found.compared
+        console.print(
+            f"over all clips {effect.effect:+.1%}, {effect.level:.0%} interval "
+            f"{effect.low:+.1%} to {effect.high:+.1%}"
+        )
+    else:
+        console.print(escape(f"no interval    {found.unsure}"))
     console.print(f"other answers  {len(found.flips)} of {len(found.clips)} clips")
     for name, clips in (("a", found.only_in_a), ("b", found.only_in_b)):
         if clips:

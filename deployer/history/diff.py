@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from deployer.errors import CheckFailed
+from deployer.measuring import gate
+from deployer.measuring.gate import Comparison
 from deployer.records import RunRecord
 from deployer.statistics import ClipSummary, Summary, summarise
 
 _CIRCUMSTANCES = ("model", "tool_version", "labels")
+_LIMIT = 0.05  # of a verdict, which is not shown here: `deploy bench --baseline` gives one
 _ALWAYS_OTHER = ("temperature_c",)  # never the same twice, and no difference of what was run
 
 
@@ -46,7 +50,7 @@ class Changed:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Run b against run a."""
+    """Run b against run a. `compared` is the effect over all clips with its interval; else `unsure` says why."""
 
     a: RunRecord
     b: RunRecord
@@ -56,6 +60,8 @@ class Difference:
     only_in_a: tuple[str, ...]
     only_in_b: tuple[str, ...]
     changed: tuple[Changed, ...]
+    compared: Comparison | None
+    unsure: str | None
 
     @property
     def flips(self) -> tuple[ClipDifference, ...]:
@@ -66,6 +72,7 @@ class Difference:
 def diff(a: RunRecord, b: RunRecord) -> Difference:
     """Medians are of the invoke time, in milliseconds. A run without samples has no clips."""
     first, second = summarise(a), summarise(b)
+    compared, unsure = _compared(a, b)
     of_a, of_b = _by_clip(first), _by_clip(second)
     return Difference(
         a=a,
@@ -76,6 +83,8 @@ def diff(a: RunRecord, b: RunRecord) -> Difference:
         only_in_a=tuple(name for name in of_a if name not in of_b),
         only_in_b=tuple(name for name in of_b if name not in of_a),
         changed=tuple(_changed(a, b)),
+        compared=compared,
+        unsure=unsure,
     )
 
 
@@ -88,11 +97,26 @@ def as_data(found: Difference) -> dict[str, Any]:
         "b_median_ms": found.b_summary.invoke.median_ms if found.b_summary else None,
         "a_accuracy": found.a_summary.accuracy if found.a_summary else None,
         "b_accuracy": found.b_summary.accuracy if found.b_summary else None,
+        "effect": _effect(found.compared),
+        "unsure": found.unsure,
         "clips": [{**asdict(clip), "change": clip.change, "flipped": clip.flipped} for clip in found.clips],
         "only_in_a": found.only_in_a,
         "only_in_b": found.only_in_b,
         "changed": [asdict(item) for item in found.changed],
     }
+
+
+def _compared(a: RunRecord, b: RunRecord) -> tuple[Comparison | None, str | None]:
+    try:
+        return gate.against_baseline(a, b, limit=_LIMIT), None
+    except CheckFailed as e:
+        return None, str(e)
+
+
+def _effect(found: Comparison | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {"change": found.effect, "low": found.low, "high": found.high, "level": found.level}
 
 
 def _by_clip(summary: Summary | None) -> dict[str, ClipSummary]:

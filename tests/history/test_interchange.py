@@ -6,6 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from board_runner.errors import InputError, UsageError
@@ -76,6 +77,21 @@ def test_the_difference_of_two_runs_follows_by_hand() -> None:
     assert {"tool_version": ("0", "1"), "board.name": ("desk", "rack")} == {
         item.what: (item.a, item.b) for item in found.changed
     }
+
+
+def test_a_difference_has_an_interval_where_the_runs_support_one() -> None:
+    """Ten per cent slower throughout, with noise of one: the interval holds it; four samples have none."""
+    rng = np.random.default_rng(5)
+    times = rng.normal(50.0, 0.5, 80)
+    a = bench("a", invoke_ms=times.tolist(), class_ids=[0] * 80)
+    b = bench("b", invoke_ms=(rng.permutation(times) * 1.1).tolist(), class_ids=[0] * 80)
+
+    found = diff(a, b).compared
+    assert found is not None
+    assert 0.08 < found.low < 0.1 < found.high < 0.12
+    few = diff(bench("a"), bench("b"))
+    assert few.compared is None
+    assert "6 runs in both" in str(few.unsure)
 
 
 def test_an_answer_that_changed_is_a_flip() -> None:
