@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from board_runner.errors import UsageError
 from deployer.cli import history_view as view
 from deployer.cli.options import F, Session, common, dry_run
 from deployer.errors import CheckFailed
@@ -105,16 +106,37 @@ def show(session: Session, run: str) -> None:
 @click.option("--fail-on-flip", is_flag=True, help="Exit with 1 where a clip's answer changed.")
 @common
 def diff(session: Session, a: str, b: str, fail_on_flip: bool) -> None:
-    """Hold run B (default: the newest) against run A: medians and answers by clip, and what else differs."""
+    """Hold run B (default: the newest) against run A: medians and answers by clip, and what else differs.
+
+    Of two evaluations: each stage's metric, and the classes that are told better or worse.
+    """
+    from deployer.evaluation.record import KIND
     from deployer.history import diff as differences
 
     history = _history(session)
+    if KIND == history.entry(a).kind == history.entry(b).kind:
+        _diff_evaluations(session, history, a, b, fail_on_flip=fail_on_flip)
+        return
     found = differences.diff(history.record(a), history.record(b))
     session.show(differences.as_data(found), lambda: view.print_difference(found))
     if fail_on_flip and found.flips:
         raise CheckFailed(
             f"{len(found.flips)} of {len(found.clips)} clips got another answer, first {found.flips[0].clip}"
         )
+
+
+def _diff_evaluations(session: Session, history: History, a: str, b: str, *, fail_on_flip: bool) -> None:
+    from deployer.evaluation import record
+    from deployer.history import eval_diff
+
+    if fail_on_flip:
+        raise UsageError(
+            "an evaluation keeps no answer of each clip, so no flips", hint="leave --fail-on-flip out"
+        )
+    place = str(history.path)
+    first, second = (record.of_fields(history.fields(run), place=f"{place}: {run}") for run in (a, b))
+    found = eval_diff.diff(first, second)
+    session.show(eval_diff.as_data(found), lambda: view.print_eval_difference(found))
 
 
 @command.command("tag")

@@ -15,8 +15,12 @@ from deployer.cli.console import results
 from deployer.history import Entry, Headline
 
 if TYPE_CHECKING:
+    from deployer.history.circumstances import Changed
     from deployer.history.collect import Collected
     from deployer.history.diff import Difference
+    from deployer.history.eval_diff import EvalDifference
+
+_CLASSES = 10
 
 
 def print_list(found: Sequence[Entry]) -> None:
@@ -103,8 +107,43 @@ def print_difference(found: Difference) -> None:
     for name, clips in (("a", found.only_in_a), ("b", found.only_in_b)):
         if clips:
             console.print(escape(f"only in {name}      {', '.join(clips)}"))
-    for item in found.changed:
-        console.print(escape(f"{item.what}: {_short(item.a)} -> {_short(item.b)}"))
+    _print_changed(found.changed)
+
+
+def print_eval_difference(found: EvalDifference) -> None:
+    """A row a stage, then the classes that changed most."""
+    console = results()
+    table = Table(
+        title=escape(f"{found.b.id} against {found.a.id}"), title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for column in ("stage", "metric", "a", "b", "change"):
+        table.add_column(column, justify="left" if column in ("stage", "metric") else "right")
+    for stage in found.stages:
+        change = f"{stage.b - stage.a:+.4f}"
+        table.add_row(
+            escape(stage.stage),
+            escape(stage.metric),
+            f"{stage.a:.4f}",
+            f"{stage.b:.4f}",
+            f"[yellow]{change}[/]" if stage.worse else change,
+        )
+    console.print(table if found.stages else "no stage that both have")
+    for item in found.classes[:_CLASSES]:
+        console.print(
+            escape(f"{item.stage}: recall of {item.label} {_share(item.a_recall)} -> {_share(item.b_recall)}")
+        )
+    if len(found.classes) > _CLASSES:
+        console.print(f"and {len(found.classes) - _CLASSES} classes more: --json has them")
+    _print_changed(found.changed)
+
+
+def _print_changed(found: Sequence[Changed]) -> None:
+    for item in found:
+        results().print(escape(f"{item.what}: {_short(item.a)} -> {_short(item.b)}"))
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def print_collected(done: Collected) -> None:

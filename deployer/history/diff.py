@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployer.errors import CheckFailed
+from deployer.history.circumstances import Changed, changed
 from deployer.measuring import gate
 from deployer.measuring.gate import Comparison
 from deployer.records import RunRecord
 from deployer.statistics import ClipSummary, Summary, summarise
 
-_CIRCUMSTANCES = ("model", "tool_version", "labels")
 _LIMIT = 0.05  # of a verdict, which is not shown here: `deploy bench --baseline` gives one
-_ALWAYS_OTHER = ("temperature_c",)  # never the same twice, and no difference of what was run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +35,6 @@ class ClipDifference:
     def flipped(self) -> bool:
         """Whether the answer changed."""
         return self.a_class_id != self.b_class_id
-
-
-@dataclass(frozen=True, kw_only=True)
-class Changed:
-    """Something recorded that differs: `settings.runs`, `sha256.models/eat.img`, `board.kernel`."""
-
-    what: str
-    a: Any
-    b: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +71,7 @@ def diff(a: RunRecord, b: RunRecord) -> Difference:
         clips=tuple(_clip(of_a[name], of_b[name]) for name in of_a if name in of_b),
         only_in_a=tuple(name for name in of_a if name not in of_b),
         only_in_b=tuple(name for name in of_b if name not in of_a),
-        changed=tuple(_changed(a, b)),
+        changed=changed(a, b),
         compared=compared,
         unsure=unsure,
     )
@@ -132,22 +121,3 @@ def _clip(a: ClipSummary, b: ClipSummary) -> ClipDifference:
         b_class_id=b.class_ids[0],
         target=a.target if a.target is not None else b.target,
     )
-
-
-def _changed(a: RunRecord, b: RunRecord) -> list[Changed]:
-    pairs = {name: (getattr(a, name), getattr(b, name)) for name in _CIRCUMSTANCES}
-    for name, ours, theirs in (
-        ("board", asdict(a.board), asdict(b.board)),
-        ("sha256", a.sha256, b.sha256),
-        ("settings", a.settings, b.settings),
-    ):
-        pairs |= {f"{name}.{key}": pair for key, pair in _paired(ours, theirs).items()}
-    return [
-        Changed(what=what, a=x, b=y)
-        for what, (x, y) in pairs.items()
-        if x != y and what.rpartition(".")[2] not in _ALWAYS_OTHER
-    ]
-
-
-def _paired(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {key: (a.get(key), b.get(key)) for key in dict.fromkeys((*a, *b))}

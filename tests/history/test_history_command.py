@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from deployer import cli
 from deployer.history import History
 from tests.history.made import bench
+from tests.reporting.made import evaluation
 
 Captured = pytest.CaptureFixture[str]
 LOG = Path(__file__).parents[1] / "transcripts" / "eat_pcupid_seed_raw.txt"
@@ -112,6 +114,32 @@ def test_a_parsed_log_is_a_run_like_any_other(capsys: Captured) -> None:
     assert id == _json(capsys, "--kind", "parse")[0]["id"]
     assert 0 == cli.execute(["report", id])
     assert id in capsys.readouterr().out
+
+
+def test_evaluations_are_listed_shown_and_compared(project: History, capsys: Captured) -> None:
+    """One clip of four told worse in a stage: its metric and the recall of its class say so, by hand."""
+    a = evaluation()
+    b = dataclasses.replace(a, id="20260401-000000-eval-0002", created="2026-04-01T00:00:00+00:00")
+    b = dataclasses.replace(b, stages=(dataclasses.replace(b.stages[1], stage="onnx"), *b.stages[1:]))
+    project.add(a)
+    project.add(b)
+
+    found = _json(capsys, "diff", a.id, b.id)
+    assert [("onnx", 1.0, 0.5, True), ("fixed", 0.5, 0.5, False)] == [
+        (stage["stage"], stage["a"], stage["b"], stage["worse"]) for stage in found["stages"]
+    ]
+    assert [(1, 1.0, 0.0), (2, 1.0, 0.5)] == [
+        (item["class_id"], item["a_recall"], item["b_recall"]) for item in found["classes"]
+    ]
+    for words, said in (
+        (["--kind", "eval"], "accuracy 0.500"),
+        (["show", a.id], "4 clips"),
+        (["diff", a.id, b.id], "-0.5000"),
+    ):
+        assert 0 == cli.execute(["history", *words])
+        assert said in capsys.readouterr().out
+    assert 2 == cli.execute(["history", "diff", a.id, b.id, "--fail-on-flip"])
+    assert 2 == cli.execute(["history", "diff", "golden", b.id])
 
 
 @pytest.mark.parametrize(
