@@ -163,6 +163,32 @@ def test_a_read_only_file_system_is_read_and_told(history: History, namespace: l
     assert "mounted read-only" in refused
 
 
+FULL = """
+import sys
+from pathlib import Path
+from deployer.errors import MachineRefused
+from deployer.history import History
+from tests.history.made import bench
+history, said = History(Path(sys.argv[1])), []
+try:
+    for number in range(1000):
+        history.add(bench(f"run-{number}", invoke_ms=[1.0] * 100, class_ids=[0] * 100))
+        said.append(f"run-{number}")
+except MachineRefused as e:
+    print(e.hint)
+print(len(said) > 0, said == [entry.id for entry, fields in history.each() if len(fields["samples"]) == 100])
+"""
+
+
+def test_a_full_disk_is_told_and_what_was_saved_stays(tmp_path: Path, namespace: list[str]) -> None:
+    """The run that finds no room is refused whole; those before it can be read while the disk is still full."""
+    mount = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1"'
+    words = [*namespace, "sh", "-c", mount, "sh", str(tmp_path), sys.executable, FULL]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+
+    assert ("", ["free some room there (`df -h`)", "True True"]) == (done.stderr, done.stdout.splitlines())
+
+
 def test_where_no_folder_can_be_made_the_error_names_it(tmp_path: Path) -> None:
     """A file where the folder should be: this machine refuses, deploy does not crash."""
     (tmp_path / "file").write_text("")
