@@ -97,7 +97,7 @@ def evaluate(
                 answer_all(name, stage.runs, listing, files[-1], emit=emit)
                 ran.append(stage)
         counted = count(kind, request.stages, listing, files)
-    record = _record(project, ran, counted, _info(found, listing, counted))
+    record = _record(project, request, ran, counted, _info(found, listing, counted))
     interchange.keep(project.history(emit), record)
     return record
 
@@ -158,6 +158,7 @@ def _file(project: Project, stage: _Stage, *, fresh: bool) -> AnswerFile:
 
 def _record(
     project: Project,
+    request: Request,
     ran: Sequence[_Stage],
     counted: Counted,
     info: DataSetInfo,
@@ -170,7 +171,12 @@ def _record(
         board=next((stage.board for stage in ran if stage.board is not None), None),
         labels=tuple(project.labels),
         sha256={"dataset": info.sha256} | {s.source.name: s.source.model_sha256 for s in ran},
-        settings={"stages": [stage.source.name for stage in ran], "chip": project.deployment.settings.chip},
+        settings={
+            "stages": list(request.stages),
+            "chip": project.deployment.settings.chip,
+            "keep_going": request.keep_going,
+            "units": str(request.units) if request.units is not None else None,
+        },
         dataset=info,
         stages=tuple(
             StageRecord(
