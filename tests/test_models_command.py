@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,6 @@ from toolchain_wrappers import standin
 
 ROOT = Path(__file__).parent.parent
 VARIANTS = [(facts, variant) for facts in catalogue.every() for variant in facts.variants]
-EAT: dict[str, dict[str, Any]] = {
-    "shipped": {"nf": 8, "width": 64},
-    "S": {},
-    "M": {"nf": 32, "width": 256, "layers": 6, "heads": 16, "feed_forward": 2048},
-}
 CHUNK = 32
 """Encoder frames of the chunk that WeNet is counted on."""
 
@@ -53,14 +49,14 @@ def test_the_definitions_have_the_counts_that_are_told(facts: ModelFacts, varian
 def _network(facts: ModelFacts, variant: Variant) -> tuple[Any, tuple[int, ...] | None]:
     """The network, and the shape of the input to count on; None where no single input is counted."""
     from deployer.export import ecapa, ecapa_shape, efficientat, efficientat_sizes, kws, kws_sizes
-    from deployer.export.eat import Eat, EatShape
+    from deployer.export.eat import PRESETS, Eat
     from deployer.export.wenet_sizes import WenetShape
     from deployer.export.wenet_source import U2
 
     shape = facts.contract.inputs[0].shape
     classes = variant.classes or 0
     if facts.name == "eat":
-        return Eat(EatShape(classes=classes, **EAT[variant.name])), shape
+        return Eat(replace(PRESETS[variant.name], classes=classes)), shape
     if facts.name == "ecapa":
         return ecapa.Ecapa(ecapa_shape.preset(variant.name)), shape
     if facts.name == "efficientat":

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from deployer import at_work, report
-from deployer.cli import fleet
+from deployer.cli import bench_models, fleet
 from deployer.cli import push as push_command
 from deployer.cli.console import results
 from deployer.cli.options import Asked, Session, boards, common, dry_run
@@ -22,11 +22,29 @@ from deployer.project import Project
 @click.option(
     "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 1 below this share of right clips."
 )
+@click.option(
+    "--all-models",
+    is_flag=True,
+    help="Time every model on this host, beside ONNX Runtime and PyTorch; asks no board.",
+)
+@click.option(
+    "--model", "wanted", multiple=True, help="With --all-models: this one alone; several may be given."
+)
 @common
 def command(
-    session: Session, asked: Asked, dry_run: bool, runs: int | None, min_accuracy: float | None
+    session: Session,
+    asked: Asked,
+    *,
+    dry_run: bool,
+    runs: int | None,
+    min_accuracy: float | None,
+    all_models: bool,
+    wanted: tuple[str, ...],
 ) -> None:
     """Run every clip on the board, or on many, several times; pushes what is missing, keeps each as a run."""
+    if all_models or wanted:
+        bench_models.show(session, runs=runs, wanted=wanted)
+        return
     project = Project(session.deployment)
     if dry_run:
         push_command.push(session, project, asked, dry_run=True, command="bench")

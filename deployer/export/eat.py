@@ -7,6 +7,7 @@ out as matrix products and a softmax, because PyTorch's fused attention has no f
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +66,14 @@ class EatShape:
         if self.tokens * TAIL_FACTORS[-1] <= reach:
             least = (reach // TAIL_FACTORS[-1] + 1) * self.reduction
             raise ModelError(f"EAT of {self.samples} samples: too short to pad, wants at least {least}")
+
+
+PRESETS: Mapping[str, EatShape] = {
+    "shipped": EatShape(nf=8, width=64),
+    "S": EatShape(),
+    "M": EatShape(nf=32, width=256, layers=6, heads=16, feed_forward=2048),
+}
+"""Sizes that have a name."""
 
 
 class Blur(nn.Module):  # type: ignore[misc]
