@@ -1,11 +1,13 @@
 """Convolutions of uint8 with int8 and of int16 with int16, exact through BLAS; in one dimension planes of height 1.
 
-uint8 levels enter as x - 128 and int8 weights stay: with 128 * sum|w| below 2^24 every partial sum is an
-integer that float32 holds, in any order of addition; else float64 does, as for int16 (bound 2^53).
+uint8 levels enter as x - 128, or x - zero where one filter a channel runs as band matrices, and int8 weights
+stay: with 128 (255) * sum|w| below 2^24 every partial sum is an integer that float32 holds, in any order of
+addition; else float64 does, as for int16 (bound 2^53).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +17,14 @@ from board_runner.contract import Array
 from board_runner.integer import constants, requant
 from board_runner.integer.program import Instruction, Kernel, Value
 from board_runner.integer.requant import Finish
+from board_runner.ops.base import Call
+from board_runner.plan.planes import DepthwiseConv2d, Geometry
 
 TILE_ELEMENTS = 1 << 18
 """Elements of the unfolded input of one tile: it and its product stay in the second-level cache."""
+
+WIDEST_BAND = (7, 31)
+"""The largest filter of one channel that runs as band matrices, whose windows take so many times its input."""
 
 Pair = tuple[int, int]
 
@@ -48,6 +55,12 @@ class Window:
         out = np.full((len(x), x.shape[1] + top + bottom, x.shape[2] + left + right), fill, x.dtype)
         out[:, top : top + x.shape[1], left : left + x.shape[2]] = x
         return out
+
+    @property
+    def is_band(self) -> bool:
+        """Whether one filter a channel is worth a band matrix."""
+        small = self.kernel[0] <= WIDEST_BAND[0] and self.kernel[1] <= WIDEST_BAND[1]
+        return small and self.dilation == (1, 1) and self.kernel != (1, 1)
 
     def part(self, x: Array, rows: slice, columns: slice) -> Array:
         """What the output's `rows` and `columns` read of padded planes."""
@@ -83,25 +96,53 @@ def tiles(rows: int, columns: int, each: int) -> Iterator[tuple[slice, slice]]:
 def conv(instruction: Instruction, inputs: Sequence[Value], output: Value) -> Kernel:
     """(1, C, L) -> (1, M, L') int16, or planes. The stored offset holds bias and zero point already."""
     weight, largest = constants.channels(instruction, axis=0)
-    narrow = instruction.op == "conv8"
-    centre = 128 if narrow else 0
-    reach = largest * (128 if narrow else 32768)
+    narrow, zero = instruction.op == "conv8", inputs[0].zero
+    group, window = instruction.ints["group"][0], Window.of(instruction, weight.shape[2:])
+    bands = weight.shape[1] == 1 and len(weight) == group and window.is_band
+    centre = zero if bands else 128 * narrow
+    reach = largest * (255 if narrow and bands else 128 if narrow else 32768)
     kind = np.float32 if reach < 1 << 24 else np.float64
     multiplier, shift, offset = (
         instruction.tensors[name].astype(np.int64).reshape(-1, 1, 1)
         for name in ("multiplier", "shift", "offset")
     )
     sums = weight.reshape(len(weight), -1).astype(np.int64).sum(axis=1)
-    finish = requant.finisher(
-        multiplier, shift, offset + multiplier * (centre * sums[:, None, None]), reach=reach
-    )
-    window = Window.of(instruction, weight.shape[2:])
+    moved = offset + multiplier * (centre * sums[:, None, None])
     kernel = weight.reshape(*weight.shape[:2], *window.kernel).astype(kind)
-    group, zero = instruction.ints["group"][0], inputs[0].zero
+    if bands:
+        step = max(1, TILE_ELEMENTS // max(1, math.prod(output.shape[2:])))
+        parts = [slice(first, first + step) for first in range(0, group, step)]
+        finishers = [
+            (part, requant.finisher(multiplier[part], shift[part], moved[part], reach=reach))
+            for part in parts
+        ]
+        return _by_bands(kernel[:, 0], window, centre, finishers)
+    finish = requant.finisher(multiplier, shift, moved, reach=reach)
 
     def run(xs: Sequence[Array], out: Array) -> Array:
         x = window.padded(planes(xs[0]), zero)
         _run(x, kernel, group, window, centre=centre, finish=finish, out=planes(out))
+        return out
+
+    return run
+
+
+def _by_bands(taps: Array, window: Window, centre: int, finishers: Sequence[tuple[slice, Finish]]) -> Kernel:
+    """One filter (C, kh, kw) a channel; `finishers` by channels, so that sums stay in the cache."""
+    pads = Call(inputs=(), attributes={"pads": [*window.begins, *window.ends]})
+    geometry = Geometry(
+        kernel=window.kernel, strides=window.stride, dilations=window.dilation, attributes=pads
+    )
+    filters = DepthwiseConv2d(taps=taps, bias=None, geometry=geometry, alpha=None)
+
+    def run(xs: Sequence[Array], out: Array) -> Array:
+        x = planes(xs[0]).astype(taps.dtype)
+        if centre:
+            x -= taps.dtype.type(centre)
+        (sums,) = filters((x[None],))
+        result = planes(out)
+        for part, finish in finishers:
+            finish(sums[0, part], result[part])
         return out
 
     return run

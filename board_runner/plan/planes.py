@@ -157,12 +157,13 @@ class DepthwiseConv2d:
     """x (batch, C, H, W), taps (C, kh, kw) -> activation(conv(pad(x)) + bias), one filter a channel, no dilation.
 
     A window of kh rows, times a band matrix of its channel's taps, gives a block of outputs in a row: BLAS does
-    then what a pass over memory for each tap would. A sample that is not finite spreads over its block, though.
+    then what a pass over memory for each tap would, in the type of the taps. A sample that is not finite spreads
+    over its block, though.
     """
 
     def __init__(self, *, taps: Array, bias: Array | None, geometry: Geometry, alpha: float | None) -> None:
         self._taps = taps
-        self._bias = np.zeros(len(taps), np.float32) if bias is None else bias
+        self._bias = np.zeros(len(taps), taps.dtype) if bias is None else bias
         self._geometry, self._alpha = geometry, alpha
         self._shapes: dict[tuple[int, ...], _Depthwise] = {}
 
@@ -190,10 +191,10 @@ class DepthwiseConv2d:
         tall = height + pads[0] + pads[2]
         needed = tall * line + rows * blocks * (kh * span + 1 + 2 * block)
         group = max(1, min(channels, GROUP_BYTES // (4 * needed)))
-        padded = np.zeros((group, tall, line), np.float32)
+        padded = np.zeros((group, tall, line), self._taps.dtype)
         plane, item = padded.strides[0], padded.itemsize
         # The last column of ones carries the bias.
-        windows = np.ones((group, rows * blocks, kh * span + 1), np.float32)
+        windows = np.ones((group, rows * blocks, kh * span + 1), self._taps.dtype)
         source = np.lib.stride_tricks.as_strided(
             padded,
             (group, rows, blocks, kh, span),
@@ -211,15 +212,15 @@ class DepthwiseConv2d:
             target=target,
             windows=windows,
             bands=self._bands(block, span, sw),
-            spare=np.empty((group, rows * blocks, block), np.float32),
-            out=np.empty((batch, channels, rows, blocks * block), np.float32),
+            spare=np.empty((group, rows * blocks, block), self._taps.dtype),
+            out=np.empty((batch, channels, rows, blocks * block), self._taps.dtype),
             width=columns,
         )
 
     def _bands(self, block: int, span: int, stride: int) -> Array:
         """(C, kh span + 1, block): the taps, moved on by the stride from one column to the next; the bias."""
         channels, kh, kw = self._taps.shape
-        bands = np.zeros((channels, kh * span + 1, block), np.float32)
+        bands = np.zeros((channels, kh * span + 1, block), self._taps.dtype)
         rows = bands[:, :-1].reshape(channels, kh, span, block)
         for i in range(block):
             rows[:, :, i * stride : i * stride + kw, i] = self._taps

@@ -21,7 +21,7 @@ from board_runner.errors import ModelError
 from board_runner.integer import image
 from board_runner.integer.engine import IntegerEngine
 from tests.integer import mutations
-from tests.integer.programs import every_op, packed
+from tests.integer.programs import every_op, every_plane_op, packed
 
 MAX_GROWTH_MIB = 512
 BATCH = 2000
@@ -55,7 +55,7 @@ def _limit() -> None:
 def _batch(job: tuple[int, Path]) -> Counter[str]:
     seed, keep = job
     rng = random.Random(seed)
-    whole = packed(every_op(seed % 16))
+    whole = packed((every_op, every_plane_op)[seed % 2](seed % 16))
     seen: Counter[str] = Counter()
     for number in range(BATCH):
         mutate = rng.choice((*mutations.CHECKSUM_BREAKING, *(3 * mutations.RESEALED)))
