@@ -33,6 +33,7 @@ def command(
     proven is named, with its cure, and the exit code is 1; 0 when none is.
     """
     from deployer import records
+    from deployer.errors import BoardUnreachable
     from deployer.explaining import explain as explaining
     from deployer.project import Project
 
@@ -45,7 +46,13 @@ def command(
     )
     config = None if offline else session.deployment.board(known or record.board.address)
     with session.progress() as emit:
-        done = explaining.explain(project, record, config, kept_scores=scores, emit=emit)
+        try:
+            done = explaining.explain(project, record, config, kept_scores=scores, emit=emit)
+        except BoardUnreachable as e:
+            e.hint = (
+                f"{e.hint}; --offline judges by the record alone" if e.hint else "--offline asks no board"
+            )
+            raise
     session.show(explaining.as_data(done), lambda: show(done))
     done.raise_failure()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deployer.explaining import contents
 from deployer.explaining.case import Case
 from deployer.explaining.finding import Check, Finding, some
 from deployer.explaining.replay import Replay, apart, compared
@@ -32,26 +33,29 @@ def check(case: Case, replayed: Replay, differing: Sequence[str] = ()) -> Findin
         return CHECK.cannot_tell("no clip was both run and replayed", evidence=_refused(replayed))
     wrong = apart(case, replayed, clips)
     if not wrong:
-        assumed = [clip for clip in clips if case.held[clip].assumed]
-        evidence = [f"taken by name alone, without a hash: {some(assumed)}"] if assumed else []
-        return CHECK.fine(
-            f"the board says what the simulator says of the same bytes, on {len(clips)} of {len(clips)} clips",
-            evidence=[*evidence, *_refused(replayed), *_accuracy(case, replayed, clips)],
-        )
+        return _alike(case, replayed, clips)
     evidence = [_said(case, replayed, clip) for clip in wrong[:5]]
-    if any(case.held[name].assumed for name in (*wrong, case.names.model)):
-        return CHECK.cannot_tell(
-            f"the board differs from the simulator on {len(wrong)} of {len(clips)} clips, "
-            "if these are the bytes that it had",
-            evidence=evidence,
-            cure="the record has no hashes: `deploy bench` keeps them",
-        )
     return CHECK.proven(
         f"from the very bytes that the simulator gets, the board computes something else, on {len(wrong)} of "
         f"{len(clips)} clips",
         evidence=[*evidence, *_refused(replayed)],
         cure="the board's program, driver or IPU is at fault, not model or input: `deploy compare-sim offline "
         "board` compares tensors where the board has a dla_simulator, `deploy board logs` what its kernel said",
+    )
+
+
+def _alike(case: Case, replayed: Replay, clips: list[str]) -> Finding:
+    """The board is right about its bytes; what this machine's simulators run may be other bytes."""
+    same = f"the board says what the simulator says of the same bytes, on {len(clips)} of {len(clips)} clips"
+    evidence = [f"by {replayed.source}", *_refused(replayed), *_accuracy(case, replayed, clips)]
+    other = contents.others_here(case)
+    if not other:
+        return CHECK.fine(same, evidence=evidence)
+    return CHECK.proven(
+        f"{same}; this machine has another {some(held.name for held in other)} than the run, and its simulators "
+        "answer for that",
+        evidence=[*(contents.told(case, held) for held in other), *evidence],
+        cure="`deploy bench` again with what is here now",
     )
 
 

@@ -103,6 +103,11 @@ class Case:
             return None
 
     @property
+    def assumed(self) -> bool:
+        """Whether nothing but their names says of some files that they are the board's."""
+        return any(held.assumed and held.path is not None for held in self.held.values())
+
+    @property
     def why_no_image(self) -> str:
         """Why `image` is None, in words."""
         path = self.model.path

@@ -38,6 +38,8 @@ class Output:
 
     def is_(self, candidate: Array) -> bool:
         """Whether the board has these values, to within what its print rounds off, and could have had others."""
+        if not np.isfinite(candidate).all():
+            return False
         off = np.abs(self.board - candidate)
         within = off <= self.rounding * 1.001 + np.abs(candidate) * _FLOAT32
         return bool(within.all() and np.ptp(candidate) > _TELLING * self.rounding)
@@ -81,6 +83,8 @@ _HOW = (
 
 def mistake(output: Output) -> str | None:
     """What was done to the values, in words; None for nothing, or for something else."""
+    if not np.isfinite(output.board).all():
+        return "with values that are not finite (NaN or infinity)"
     if output.is_(output.real):
         return None
     for words, candidate in _candidates(output):

@@ -101,6 +101,13 @@ def _checks(case: Case, board: Board | None, kept_scores: Path | None, *, emit: 
     """Every check, in the order in which one is to be believed before the next; what it needs is got for it."""
     yield _told(contents.CHECK, lambda: contents.check(case))
     replayed = replay.replay(case, emit=emit)
+    for finding in _of_replayed(case, board, replayed, kept_scores, emit=emit):
+        yield _if_so(finding) if case.assumed else finding
+
+
+def _of_replayed(
+    case: Case, board: Board | None, replayed: Replay, kept_scores: Path | None, *, emit: Emit
+) -> Iterator[Finding]:
     yield _told(origin.CHECK, lambda: origin.check(case, replayed))
     yield _told(input_contract.CHECK, lambda: input_contract.check(case, replayed))
     board_scores = _scores(case, board, replayed, kept_scores, emit=emit)
@@ -117,6 +124,14 @@ def _told(check: Check, look: Callable[[], Finding]) -> Finding:
         return look()
     except DeployError as e:
         return check.cannot_tell(str(e), cure=e.hint)
+
+
+def _if_so(finding: Finding) -> Finding:
+    """What is proven of bytes that only their names tell is not proven of the board."""
+    if finding.verdict != "proven":
+        return finding
+    what = f"{finding.what}; if the files here are those that the board had, for the record has no hashes"
+    return replace(finding, verdict="cannot tell", what=what)
 
 
 @contextlib.contextmanager

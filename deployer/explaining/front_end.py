@@ -15,8 +15,9 @@ from deployer.explaining.case import Case
 from deployer.explaining.replay import Replay, apart, compared
 
 HEADER_BYTES = 44
-_TELLING = 2
-"""Clips on which the board differs from the truth, and classes that it names: fewer could be luck."""
+_WRONG = 3
+_CLASSES = 2
+"""Clips on which the board differs from the simulator, and classes that it names: fewer could be luck."""
 
 Change = Callable[[Array], Array]
 
@@ -35,7 +36,7 @@ def mistake(case: Case, replayed: Replay) -> Mistake | None:
     wrong = apart(case, replayed, clips)
     said = {clip: ids[0] for clip, ids in case.answers.items() if len(ids) == 1}
     steady = all(clip in said for clip in clips) and replayed.engine is not None
-    if not steady or len(wrong) < _TELLING or len({said[clip] for clip in clips}) < _TELLING:
+    if not steady or len(wrong) < _WRONG or len({said[clip] for clip in clips}) < _CLASSES:
         return None
     order = [*wrong, *(clip for clip in clips if clip not in wrong)]
     for words, given in candidates(case, replayed, order):

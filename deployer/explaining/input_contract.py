@@ -100,10 +100,8 @@ def fault(path: Path, contract: InputContract) -> str:
     except InputError as e:
         return str(e).removeprefix(f"{path}: ")
     loudest = float(np.abs(wav.samples).max())
-    if loudest > 1 and wav.encoding.startswith("float"):
-        integers = loudest > 2 and bool(np.array_equal(wav.samples, np.rint(wav.samples)))
-        how = "integers written as floats, never divided by 32768" if integers else "floats beyond -1..1"
-        return f"{how}: the loudest sample is {loudest:.6g}"
+    if loudest > 2 and np.array_equal(wav.samples, np.rint(wav.samples)):
+        return f"integers written as floats, never divided by 32768: the loudest sample is {loudest:.6g}"
     return ""
 
 
@@ -120,6 +118,8 @@ def _suspect(path: Path, contract: InputContract) -> str:
     loudest = float(np.abs(samples).max())
     if loudest == 0:
         return "silent"
+    if loudest > 1:
+        return f"floats beyond -1..1: the loudest sample is {loudest:.6g}"
     if loudest * 32768 < QUIET_LEVELS:
         return f"its loudest sample is {loudest * 32768:.3g} of 32768 levels: divided once too often?"
     full = float(np.mean(np.abs(samples) >= 32767 / 32768))
@@ -147,5 +147,5 @@ def _nothing(case: Case, image: InputContract | None, host: InputContract) -> Fi
     if suspects:
         return CHECK.cannot_tell(f"{some(suspects)}: meant so?", evidence=evidence, cure=PREPARE)
     return CHECK.fine(
-        f"{len(wavs)} wavs are as the image wants them, and so does the ONNX", evidence=evidence
+        f"{len(wavs)} wavs are as the image wants them, and the ONNX states the same input", evidence=evidence
     )

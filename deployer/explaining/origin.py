@@ -14,7 +14,7 @@ from deployer.conversion import image_facts
 from deployer.conversion.job import toolchain_identity
 from deployer.explaining.case import Case, conversion
 from deployer.explaining.finding import Check, Finding
-from deployer.explaining.replay import Replay
+from deployer.explaining.replay import Replay, apart, compared
 
 CHECK = Check(name="chip and toolchain")
 FEW = 5
@@ -25,7 +25,9 @@ _RELATED = 0.9
 
 def check(case: Case, replayed: Replay) -> Finding:
     """The chips of image and board; then what the image was made from, by its manifest or by what it computes."""
-    return _chips(case) or _board_changed(case) or _made_from(case, replayed) or _rest(case, replayed)
+    return (
+        _chips(case, replayed) or _board_changed(case) or _made_from(case, replayed) or _rest(case, replayed)
+    )
 
 
 def image_chip(case: Case) -> tuple[str, str]:
@@ -40,10 +42,14 @@ def image_chip(case: Case) -> tuple[str, str]:
     return ("", "") if not source or chip == image_facts.UNVERIFIED else (chip, f"the record: {stated}")
 
 
-def _chips(case: Case) -> Finding | None:
+def _chips(case: Case, replayed: Replay) -> Finding | None:
+    """Images run on their own chip alone; unless the board is right all the same, and is called by another name."""
     chip, source = image_chip(case)
     board = case.board.facts.chip if case.board is not None else case.record.board.chip
     if not chip or not board or chip == board:
+        return None
+    clips = compared(case, replayed)
+    if clips and not apart(case, replayed, clips):
         return None
     says = "the board itself" if case.board is not None else "the record of the run"
     return CHECK.proven(
@@ -59,13 +65,11 @@ def _board_changed(case: Case) -> Finding | None:
     if case.board is None:
         return None
     then, now = case.record.board, case.board.facts
-    pairs = [("chip", then.chip, now.chip), ("machine", then.machine, now.machine)]
-    other = [f"{what}: {a} in the run, {b} now" for what, a, b in pairs if a and b and a != b]
-    if not other:
-        return None
+    if not then.machine or not now.machine or then.machine == now.machine:
+        return None  # a chip in the record may be the configured one
     return CHECK.proven(
         "the board that answers now is not the one of the run",
-        evidence=other,
+        evidence=[f"{then.machine} in the run, {now.machine} now"],
         cure="choose the run's board with --board, or `deploy bench` on this one",
     )
 

@@ -152,7 +152,7 @@ def _nothing(case: Case, replayed: Replay, scores: Scores) -> Finding:
             f"the simulator has one class for all of {some(clips)}: a stale answer would not show",
             cure="bench clips of different classes",
         )
-    return CHECK.fine("each clip has its own answer, the same in every run")
+    return CHECK.fine("the answers change with the clips and with nothing else")
 
 
 def _one_for_all(case: Case) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from board_runner.integer import image
+from board_runner.integer.program import Program
 from deployer.logs import paste
 from tests.explaining.conftest import CLIPS, IDS, Bench, program
 
@@ -34,7 +37,9 @@ def test_without_a_board_the_same_run_is_judged_by_its_hashes(benched: Bench) ->
     assert (0, None, None) == (code, told["cause"], told["board"])
     replay = told["findings"][-1]
     assert ("replay", "fine") == (replay["check"], replay["verdict"])
-    assert 4 == benched.explain()[0]
+    code, told = benched.explain()
+    assert 4 == code
+    assert "--offline" in told["error"]
 
 
 def _flip_a_byte(path: Path) -> None:
@@ -194,6 +199,15 @@ def test_a_log_without_hashes_is_held_against_this_machines_files(benched: Bench
     assert (1, f"{CLIP} on the board is another file than this machine's") == (code, told["cause"]["what"])
     code, told = benched.explain(record.id, "--offline")
     assert (0, "cannot tell") == (code, told["findings"][0]["verdict"])
+    assert "fine" == told["findings"][-1]["verdict"]
+
+    wrong = paste.parse_log(
+        asked.replace("class id: 10", "class id: 12").encode(), source="x", model="eat", labels=[]
+    )
+    benched.project.history().add(wrong)
+    code, told = benched.explain(wrong.id, "--offline")
+    assert (0, "cannot tell") == (code, told["findings"][-1]["verdict"])
+    assert "the record has no hashes" in told["findings"][-1]["what"]
 
 
 def _said(clip: str) -> str:
@@ -204,13 +218,20 @@ def _said(clip: str) -> str:
 
 def test_simulators_that_run_another_model_than_the_board_are_found(benched: Bench) -> None:
     """The board has what the run used; this machine converted anew since, so its simulators answer otherwise."""
-    code, told = benched.explain()
-    assert 0 == code
+    made = image.read(benched.root / ".deploy/artifacts/pcupid-eat/eat.img")
+    _half(benched.clips / CLIP)
     other = benched.root / "other.img"
-    other.write_bytes(b"another image, by another hand")
+    other.write_bytes(image.pack("pcupid", made.contract, _without_names(made.program)))
     benched.write(model={"image": "other.img"})
 
     code, told = benched.explain()
 
-    assert (1, "contents") == (code, told["cause"]["check"])
-    assert told["cause"]["what"].startswith("this machine has another models/eat.img than the run")
+    assert (1, "replay") == (code, told["cause"]["check"]), told
+    assert "says what the simulator says of the same bytes, on 4 of 4 clips; " in told["cause"]["what"]
+    assert f"this machine has another models/eat.img, {CLIP} than the run" in told["cause"]["what"]
+
+
+def _without_names(made: Program) -> Program:
+    return dataclasses.replace(
+        made, instructions=tuple(dataclasses.replace(step, name="") for step in made.instructions)
+    )
