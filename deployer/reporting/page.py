@@ -8,6 +8,8 @@ from functools import cached_property
 
 from deployer.evaluation.record import EvalRecord
 from deployer.layers.report import LayerReport
+from deployer.measuring import steadiness
+from deployer.measuring.steadiness import Steadiness
 from deployer.records import RunRecord
 from deployer.reporting import repeat
 from deployer.reporting.clips import ClipRow, clip_rows
@@ -26,6 +28,7 @@ class RunView:
     summary: Summary | None
     rows: tuple[ClipRow, ...]
     tiles: tuple[Tile, ...]
+    steadiness: Steadiness | None
 
     @classmethod
     def of(cls, record: RunRecord) -> RunView:
@@ -36,6 +39,7 @@ class RunView:
             summary=summary,
             rows=clip_rows(record, summary),
             tiles=tuple(tiles(record, summary)),
+            steadiness=steadiness.judge(record.counted) if summary is not None else None,
         )
 
     @property

@@ -131,9 +131,8 @@ def test_a_record_without_samples_still_makes_a_page(record: RunRecord) -> None:
 
 
 def test_ten_thousand_runs_stay_below_three_megabytes() -> None:
-    """Whether of many clips or of many runs each."""
-    for clips, runs in ((10_000, 1), (10, 1000)):
-        assert len(html.as_html(page([made.long(clips=clips, runs=runs)])).encode()) < 3_000_000
+    """Of one run a clip, which is the most that a table can hold."""
+    assert len(html.as_html(page([made.long(clips=10_000, runs=1)])).encode()) < 3_000_000
 
 
 def test_a_figure_takes_its_colours_from_the_page(record: RunRecord) -> None:

@@ -13,7 +13,7 @@ from board_runner.errors import UsageError
 from deployer.layers import files
 from deployer.layers.report import LayerReport
 from deployer.records import RunRecord, Sample
-from deployer.reporting import environment, repeat, stages
+from deployer.reporting import environment, html, markdown, repeat, stages
 from deployer.reporting.clips import clip_rows, worst
 from deployer.reporting.confusion import confusion, from_counts
 from deployer.reporting.legible import legible
@@ -93,6 +93,17 @@ def test_warm_up_is_told_and_in_no_figure(record: RunRecord) -> None:
     assert view.tiles[:-1] == before.tiles[:-1]
     assert view.rows == before.rows
     assert ("13", "3 failed; 1 of them warm-up") == (view.tiles[-1].value, view.tiles[-1].note)
+
+
+def test_a_bench_that_is_not_steady_says_so() -> None:
+    """In every form that people read: the last third of the runs takes half as long again."""
+    many = made.long(clips=4, runs=30)
+    slow = [dataclasses.replace(s, invoke_ms=1.5 * s.invoke_ms) if s.run > 20 else s for s in many.samples]
+    drifting = page([dataclasses.replace(many, samples=tuple(slow))])
+
+    for shown in (html.as_html(drifting), markdown.as_markdown(drifting), markdown.as_github(drifting)):
+        assert "not steady" in shown.lower()
+    assert "not steady" not in html.as_html(page([many])).lower()
 
 
 def test_stages_are_read_back_from_compare_sims_json(stages_json: dict[str, Any]) -> None:
