@@ -164,7 +164,7 @@ def on_host(project: Project) -> OnHost:
         )
     with contextlib.suppress(MissingArtifact):
         now |= {clip.name: clip for clip in project.clips}
-    images = sorted(project.artifacts_dir.parent.glob(f"*/{artifacts.IMAGE}"))
+    images = sorted(_store(project).glob(f"*/{artifacts.IMAGE}"))
     return OnHost(now=now, by_sha256={digests.both(path)[0]: path for path in [*images, *now.values()]})
 
 
@@ -187,7 +187,7 @@ def from_record(record: RunRecord, names: Names, host: OnHost) -> dict[str, Held
 def conversion(case: Case) -> Artifacts | None:
     """The conversion in the store that made the board's image."""
     wanted = case.model.sha256
-    for manifest in sorted(case.project.artifacts_dir.parent.glob(f"*/{artifacts.MANIFEST}")):
+    for manifest in sorted(_store(case.project).glob(f"*/{artifacts.MANIFEST}")):
         try:
             made = artifacts.load(manifest.parent)
         except DeployError:
@@ -195,3 +195,8 @@ def conversion(case: Case) -> Artifacts | None:
         if wanted is not None and made.manifest.outputs.get(artifacts.IMAGE) == wanted:
             return made
     return None
+
+
+def _store(project: Project) -> Path:
+    """Where conversions are kept, also where this project's ONNX is gone."""
+    return project.deployment.state_dir / "artifacts"

@@ -30,7 +30,7 @@ def _on_board(case: Case) -> list[Held]:
 def _wrong_there(case: Case, held: Held) -> bool:
     """Gone, or other bytes than the record's or, where it has no hash, than this machine's."""
     if not held.there:
-        return held.there is False and (held.recorded is not None or held.name == case.names.model)
+        return held.there is False and held.recorded is not None
     return held.changed or (held.recorded is None and _differs_here(case, held))
 
 
@@ -112,11 +112,13 @@ def _cure(case: Case, wrong: list[Held]) -> str:
 
 
 def _nothing_wrong(case: Case) -> Finding:
-    unproven = [held.name for held in case.held.values() if held.recorded is None and held.there is None]
+    unproven = [held.name for held in case.held.values() if held.recorded is None and not held.there]
     if unproven:
+        why = "no board was asked" if case.board is None else f"{case.board.directory} on the board has none"
         return CHECK.cannot_tell(
-            f"the record has no hashes of {some(unproven)}, and no board was asked",
-            cure="`deploy bench` keeps hashes; without --offline the board is asked",
+            f"the record has no hashes of {some(unproven)}, and {why}",
+            cure="`deploy bench` keeps hashes"
+            + ("" if case.board else "; without --offline the board is asked"),
         )
     asked = [held for held in case.held.values() if held.there]
     where = f"of the board's release {case.board.release}" if case.board is not None else "in the record"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 
 import pytest
@@ -136,6 +137,22 @@ def test_a_renumbering_is_named(order: str) -> None:
     assert label_order.renumbering(pairs[:2], NAMES, 50) is None
     assert label_order.renumbering([(a, a) for a, _ in pairs], NAMES, 50) is None
     assert label_order.renumbering([*pairs[:-1], (pairs[-1][0], 17)], NAMES, 50) is None
+
+
+def test_an_order_of_ones_own_is_found_where_clips_repeat(fresh: Bench) -> None:
+    """One renumbering, said twice by each of three classes: no known mistake, and no chance either."""
+    ids = {}
+    for number, (clip, class_id) in enumerate(list(IDS.items())[:3]):
+        again = f"9-{number}-B-{class_id}_22.05k.wav"
+        shutil.copy(fresh.clips / clip, fresh.clips / again)
+        ids[clip] = ids[again] = (17, 33, 5)[number]
+    fresh.write(program=fresh.script(program(ids=ids | {clip: 21 for clip in IDS if clip not in ids})))
+    fresh.bench()
+
+    code, told = fresh.explain()
+
+    assert (1, "label order") == (code, told["cause"]["check"]), told
+    assert "one renumbering of the classes" in told["cause"]["what"]
 
 
 def test_names_of_the_users_own_prove_nothing(fresh: Bench) -> None:

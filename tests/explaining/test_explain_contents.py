@@ -12,6 +12,7 @@ import soundfile
 
 from board_runner.integer import image
 from board_runner.integer.program import Program
+from deployer import cli
 from deployer.logs import paste
 from tests.explaining.conftest import CLIPS, IDS, Bench, program
 
@@ -40,6 +41,24 @@ def test_without_a_board_the_same_run_is_judged_by_its_hashes(benched: Bench) ->
     code, told = benched.explain()
     assert 4 == code
     assert "--offline" in told["error"]
+
+
+def test_a_person_reads_the_cause_and_the_cure(
+    benched: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Findings on stdout up to the first proven one; the cause as error, the cure as hint."""
+    monkeypatch.chdir(benched.root)
+    assert 0 == cli.execute(["explain", "-q"])
+    healthy = capsys.readouterr()
+    assert "7. replay: fine: the board says what the simulator says" in healthy.out
+    assert "no cause proven; not told: dequantisation" in healthy.out and not healthy.err
+
+    _flip_a_byte(benched.on_board("models/eat.img"))
+    assert 1 == cli.execute(["explain", "-q"])
+    broken = capsys.readouterr()
+    assert "1. contents: PROVEN: models/eat.img on the board is not what the run used" in broken.out
+    assert "2. " not in broken.out
+    assert "error: contents: models/eat.img" in broken.err and "hint: " in broken.err
 
 
 def _flip_a_byte(path: Path) -> None:
