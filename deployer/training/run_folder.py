@@ -94,8 +94,7 @@ class RunFolder:
             return None
         told = _load(place)
         try:
-            score = Score(clips=told["val_clips"], accuracy=told["val_accuracy"], loss=told["val_loss"])
-            return Best(epoch=told["epoch"], score=score)
+            return Best(epoch=told["epoch"], score=_score(told))
         except KeyError as e:
             raise ModelError(f"{place}: does not say how good it is: no {e}") from e
 
@@ -116,10 +115,12 @@ class RunFolder:
         told = {"val_clips": score.clips, "val_accuracy": score.accuracy, "val_loss": score.loss}
         _save({"model_dict": weights, "epoch": epoch, **told}, place / WEIGHTS)
 
-    def begin_log(self, epochs: int) -> None:
-        """Drop the lines after `epochs`: they tell of epochs that were lost and come again."""
-        lines = [line for line in self._lines() if json.loads(line).get("epoch", 0) <= epochs]
+    def begin_log(self, epochs: int) -> Score | None:
+        """Drop the lines after `epochs`, which were lost and come again; gives the best score that is left."""
+        lines = [line for line in self._lines() if json.loads(line)["epoch"] <= epochs]
         _replace(self.path / LOG, "".join(f"{line}\n" for line in lines).encode())
+        told = next((line for line in map(json.loads, reversed(lines)) if line["best"]), None)
+        return None if told is None else _score(told)
 
     def _lines(self) -> list[str]:
         place = self.path / LOG
@@ -135,6 +136,10 @@ class RunFolder:
         """Write the class names, a line each, as `model.labels` takes them."""
         self.path.mkdir(parents=True, exist_ok=True)
         _replace(self.path / LABELS, "".join(f"{name}\n" for name in names).encode())
+
+
+def _score(told: Mapping[str, Any]) -> Score:
+    return Score(clips=told["val_clips"], accuracy=told["val_accuracy"], loss=told["val_loss"])
 
 
 def _line(told: Mapping[str, Any]) -> str:

@@ -33,6 +33,14 @@ def ema_decay(step: int, decay: float) -> float:
     return min(decay, (1 + step) / (10 + step))
 
 
+def momentum(step: int, own: float) -> float:
+    """Of a batch normalisation's statistics: its own, but more in the first steps, as with `ema_decay`.
+
+    With 0.01 alone, EfficientAT's, a thousand steps go by before what they were initialised with is forgotten.
+    """
+    return 1 - ema_decay(step, 1 - own)
+
+
 def temperature(epoch: int, epochs: int) -> float:
     """Of dynamic convolutions in epoch 0, 1, ...: 30, falling linearly to 1 (arXiv 1912.03458, section 3.3).
 

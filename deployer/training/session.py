@@ -45,7 +45,8 @@ class Session:
         self.began_s = self.saved_s = time.monotonic()
         self.seconds_before = 0.0
         self.heat = 1.0
-        self.best: Best | None = None
+        self.best: Best | None = None  # on disk, after a crash perhaps of an epoch that is still to come
+        self.to_beat: Score | None = None  # of the epochs so far
         self.note = ""
 
     def go(self, *, judge_first: bool) -> str:
@@ -59,8 +60,10 @@ class Session:
         if kept is not None:
             self.trainer.restore(kept.trainer)
             self.epoch, self.step, self.seconds_before = kept.epoch, kept.step, kept.seconds
-        self.folder.begin_log(self.epoch)
         self.best = self.folder.best()
+        self.to_beat = self.folder.begin_log(self.epoch)
+        if self.to_beat is None and self.best is not None and self.best.epoch <= self.epoch:
+            self.to_beat = self.best.score
         self.emit(Started(step=STEP, total=self.settings.n_epochs * self.batches.steps, unit="steps"))
         with interrupts.deferred():
             if judge_first and self.epoch == self.step == 0 and self.best is None:
@@ -132,15 +135,17 @@ class Session:
             self._save()
 
     def _judge(self, epoch: int) -> tuple[Score, bool]:
-        """Score the averaged network on what is held out, and keep it if it is the best yet.
+        """Score the averaged network on what is held out, and say whether it is the best yet; keep the best.
 
         While dynamic convolutions are still hot none is: it would have to stay hot for good.
         """
         score = evaluate.score(self.trainer.average.network, self._val_batches(), self.trainer.device)
-        is_best = self.heat == 1.0 and score.beats(self.best.score if self.best else None)
+        is_best = self.heat == 1.0 and score.beats(self.to_beat)
         if is_best:
-            self._keep(score, epoch, last=False)
-            self.best = Best(epoch=epoch, score=score)
+            self.to_beat = score
+            if score.beats(self.best.score if self.best else None):
+                self._keep(score, epoch, last=False)
+                self.best = Best(epoch=epoch, score=score)
         return score, is_best
 
     def _val_batches(self) -> Iterator[Batch]:

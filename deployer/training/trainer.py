@@ -40,6 +40,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             _groups(self.network, settings.wd), lr=settings.max_lr, betas=BETAS
         )
+        self.norms = _norms(self.network) if settings.load_path is None else []
         self.half = settings.amp and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.half)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -65,6 +66,8 @@ class Trainer:
         rate = schedule.one_cycle(number, self.settings.n_epochs * self.steps, self.settings.max_lr)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        for layer, momentum in self.norms:
+            layer.momentum = schedule.momentum(number, momentum)
         torch.manual_seed(chance.torch_seed(self.settings.seed, For.NETWORK, epoch, step))
         inputs, targets = (torch.from_numpy(part).to(self.device, non_blocking=True) for part in batch)
         loss = self._loss(inputs, targets, epoch, step)
@@ -107,6 +110,12 @@ class Trainer:
         if kept["scaler"] and self.half:  # empty where it was begun on a CPU
             self.scaler.load_state_dict(kept["scaler"])
         self.loss_sum = kept["loss_sum"].to(self.device)
+
+
+def _norms(network: nn.Module) -> list[tuple[Any, float]]:
+    """Each batch normalisation with the momentum of its definition."""
+    kinds = nn.BatchNorm1d | nn.BatchNorm2d
+    return [(layer, layer.momentum) for layer in network.modules() if isinstance(layer, kinds)]
 
 
 def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -41,6 +41,16 @@ def test_the_average_follows_closely_at_first() -> None:
     assert schedule.ema_decay(5, 0.0) == 0.0
 
 
+def test_statistics_forget_what_they_began_with() -> None:
+    """After 100 steps less than a millionth of it is left, with any momentum; in the end the layer's own holds."""
+    left = 1.0
+    for step in range(100):
+        left *= 1 - schedule.momentum(step, 0.01)
+    assert left < 1e-6
+    assert schedule.momentum(5000, 0.01) == pytest.approx(0.01)
+    assert schedule.momentum(5000, 0.1) == pytest.approx(0.1)
+
+
 def test_the_temperature_falls_to_one() -> None:
     """30 to 1 in equal steps over ten epochs, or over half of a short training."""
     assert [schedule.temperature(epoch, 100) for epoch in (0, 5, 10, 99)] == [30.0, 15.5, 1.0, 1.0]
