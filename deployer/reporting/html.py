@@ -15,6 +15,7 @@ from deployer.labels import shown
 from deployer.reporting import parts
 from deployer.reporting.audio import MOST_CLIPS
 from deployer.reporting.clips import VERDICTS
+from deployer.reporting.figures.by_run import by_run
 from deployer.reporting.legible import legible
 from deployer.reporting.page import Page
 from deployer.reporting.tiles import percent
@@ -40,6 +41,7 @@ def as_html(
                 parts.of_run(view, f"run{i}", clips_dir=of_runs, clips=clips)
                 for i, view in enumerate(page.runs, 1)
             ],
+            side_by_side=by_run([view.record for view in page.runs], name="runs-times"),
             evaluations=[
                 parts.of_evaluation(view, f"eval{i}", clips_dir=chosen_dir, clips=clips)
                 for i, view in enumerate(page.evaluations, 1)

@@ -106,7 +106,8 @@ def test_several_runs_are_one_page(record: RunRecord) -> None:
     ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
 
     assert len(ids) == len(set(ids))
-    assert {"runs", "run1", "run2"} <= set(ids)
+    assert {"runs", "run1", "run2", "runs-times-title"} <= set(ids)
+    assert "Medians: 1: 20.000 ms, 2: 20.000 ms." in text
 
 
 def test_the_worst_clips_are_in_the_page(record: RunRecord, tmp_path: Path) -> None:
@@ -160,6 +161,24 @@ def test_the_timeline_hides_no_extreme(record: RunRecord) -> None:
     tops = [max(float(label) for label in re.findall(r">(\d+)</text>", plot.svg)) for plot in plots if plot]
     assert len(plots[1].svg if plots[1] else "") < 100_000
     assert tops[1] >= 400
+
+
+def test_names_of_any_script_and_length_are_drawn(record: RunRecord) -> None:
+    """Chinese clips, boards and labels, and names of hundreds of letters: no warning, and the text is there."""
+    labels = tuple(f"{'鸟' * 300}{i}" for i in range(20))
+    samples = tuple(
+        dataclasses.replace(record.samples[0], clip=f"狗吠{i}.wav", class_id=i, run=run)
+        for i in range(20)
+        for run in (1, 2)
+    )
+    board = dataclasses.replace(record.board, name="板" * 300)
+    named = dataclasses.replace(
+        record, samples=samples, labels=labels, board=board, targets={s.clip: s.class_id for s in samples}
+    )
+
+    text = html.as_html(page([named, named]))
+    assert "狗吠7.wav</text>" in text
+    assert f"{'鸟' * 11}" in text
 
 
 def test_a_large_matrix_is_drawn_by_what_came_up() -> None:

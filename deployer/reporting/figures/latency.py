@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from board_runner.contract import Array
 from deployer.records import RunRecord
 from deployer.reporting.clips import ClipRow
-from deployer.reporting.figures.theme import ACCENT, BAD, INK, MUTED, SECOND, Plot, plot
+from deployer.reporting.figures.theme import ACCENT, BAD, INK, MUTED, SECOND, Plot, plot, shortened
 
 WIDTH, HEIGHT = 400.0, 250.0
 SHOWN = 30
@@ -59,7 +59,7 @@ def _named(rows: Sequence[ClipRow], name: str) -> Plot:
         axes.hlines(at, low, high, color=MUTED, lw=1.2)
         axes.plot(p90, at, "|", ms=9, color=SECOND, label="p90")
         axes.plot(median, at, "o", ms=5, color=ACCENT, label="median")
-        axes.set_yticks(at, [_short(row.clip) for row in rows], fontsize=8)
+        axes.set_yticks(at, [shortened(row.clip) for row in rows], fontsize=8)
         axes.grid(axis="y", visible=False)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
         axes.set_xlabel("invoke time, ms")
@@ -106,7 +106,3 @@ def _edges(values: Array) -> Array:
     span = float(values.max() - values.min())
     bins = _BINS if step <= 0 else int(np.clip(np.ceil(span / step), 5, _BINS))
     return np.linspace(values.min(), values.max(), bins + 1)
-
-
-def _short(clip: str, width: int = 26) -> str:
-    return clip if len(clip) <= width else f"{clip[: width - 11]}…{clip[-10:]}"

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from deployer.reporting.confusion import Confusion
-from deployer.reporting.figures.theme import ACCENT, BAD, Plot, plot
+from deployer.reporting.figures.theme import ACCENT, BAD, Plot, plot, shortened
 
 SIDE = 720.0
 NAMED = 60
@@ -30,7 +30,7 @@ def matrix(confusion: Confusion, *, name: str) -> Plot:
         axes.set_ylim(len(ids) - 0.5, -0.5)
         axes.set_aspect("equal")
         if len(ids) <= NAMED:
-            names = [confusion.names[i] for i in ids]
+            names = [shortened(confusion.names[i]) for i in ids]
             axes.set_xticks(range(len(ids)), names, rotation=90, fontsize=8)
             axes.set_yticks(range(len(ids)), names, fontsize=8)
         axes.set_xlabel("answer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -83,15 +84,22 @@ def plot(
     draw: Callable[[Figure], None], *, name: str, title: str, caption: str, width: float, height: float
 ) -> Plot:
     """Call `draw` on an empty figure of this size (CSS pixels); `name` is unique in the page."""
-    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}):
+    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
         figure = Figure(figsize=(width / POINTS_PER_INCH, height / POINTS_PER_INCH), layout="constrained")
         draw(figure)
         for text in figure.findobj(Text):
             text.set_text(legible(text.get_text()))
+        # The page's own font draws the text; matplotlib's, which only measures it, lacks many scripts.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
     return Plot(name=name, svg=Markup(_themed(buffer.getvalue(), name)), title=title, caption=caption)
+
+
+def shortened(text: str, width: int = 26) -> str:
+    """For an axis: the middle left out, for names differ at both ends."""
+    return text if len(text) <= width else f"{text[: width - 11]}…{text[-10:]}"
 
 
 def _themed(text: str, name: str) -> str:
