@@ -64,7 +64,7 @@ def _board_renumbers(case: Case, replayed: Replay) -> Finding | None:
     if not wrong or any(len(case.answers[clip]) != 1 for clip in clips):
         return None
     pairs = [(replayed.class_ids[clip], case.answers[clip][0]) for clip in clips]
-    classes = max(value.size for value in replayed.answers[clips[0]].outputs.values())
+    classes = replayed.answers[clips[0]].classes
     words = renumbering(pairs, case.record.labels, classes)
     if words is None and _consistent(pairs):
         words = "one renumbering of the classes"

@@ -14,7 +14,7 @@ from board_runner.errors import DeployError, UsageError
 from board_runner.integer import container
 from board_runner.integer.engine import OfflineEngine
 from board_runner.integer.image import Image
-from board_runner.models.base import Decision, run_model
+from board_runner.models.base import Classifier, Decision, run_model
 from deployer.artifacts import Artifacts
 from deployer.comparison import references
 from deployer.comparison.stages import Simulation, simulate_once
@@ -30,10 +30,11 @@ MOST_CLIPS = 200
 class Answer:
     """One clip: the decision, the input tensor of its one run, each output as float32 and as int16 levels.
 
-    A vendor's simulator does not show levels: there are none then.
+    A vendor's simulator does not show levels: there are none then. `classes`: how many there are to choose from.
     """
 
     decision: Decision
+    classes: int
     tensor: Array
     outputs: Tensors
     levels: Mapping[str, Array] = field(default_factory=dict)
@@ -141,10 +142,7 @@ def _by_toolchain(case: Case, made: Artifacts, clips: Sequence[str], *, emit: Em
 
     if tensors:
         simulate_once("offline", simulation, list(tensors.items()), take, emit=emit)
-    answers = {
-        clip: Answer(decision=_decided(contract, [given]), tensor=tensors[clip], outputs=given)
-        for clip, given in outputs.items()
-    }
+    answers = {clip: _answered(contract, [given], tensors[clip]) for clip, given in outputs.items()}
     return Replay(
         answers=answers,
         why_not=_why_none(answers, refused),
@@ -167,24 +165,34 @@ def _wav(case: Case, clip: str) -> Path:
 
 def _tensor(contract: InputContract, wav: Path) -> Array:
     samples = audio.require(audio.read_wav(wav), contract.sample_rate_hz)
-    return next(iter(models.get(contract.model).chunks(samples, contract)))[contract.inputs[0].name]
+    first, *more = models.get(contract.model).chunks(samples, contract)
+    if more or len(contract.inputs) != 1:
+        raise UsageError(f"{wav.name} is several runs of {contract.model}: simulator.py does one at a time")
+    return first[contract.inputs[0].name]
 
 
 def _answer(engine: OfflineEngine, contract: InputContract, wav: Path) -> Answer:
     kept = _Raw(engine)
     samples = audio.require(audio.read_wav(wav), contract.sample_rate_hz)
     outputs = run_model(models.get(contract.model), kept, samples, contract)
-    tensor = next(iter(kept.given.values()))
-    return Answer(
-        decision=_decided(contract, outputs), tensor=tensor, outputs=outputs[-1], levels=kept.levels
-    )
+    return _answered(contract, outputs, next(iter(kept.given.values())), kept.levels)
 
 
-def _decided(contract: InputContract, outputs: Sequence[Tensors]) -> Decision:
-    decision = models.get(contract.model).decode(outputs)
-    if not isinstance(decision, Decision):
+def _answered(
+    contract: InputContract, outputs: Sequence[Tensors], tensor: Array, levels: Tensors | None = None
+) -> Answer:
+    """What the model decides. Raises UsageError for a model without classes."""
+    model = models.get(contract.model)
+    decision = model.decode(outputs)
+    if not isinstance(decision, Decision) or not isinstance(model, Classifier):
         raise UsageError(f"{contract.model} has no classes", hint="`deploy compare-sim` compares its outputs")
-    return decision
+    return Answer(
+        decision=decision,
+        classes=model.scores(outputs).size,
+        tensor=tensor,
+        outputs=outputs[-1],
+        levels=levels or {},
+    )
 
 
 def compared(case: Case, replayed: Replay) -> list[str]:

@@ -51,7 +51,7 @@ def _outside(case: Case, replayed: Replay) -> Finding | None:
 def _classes(case: Case, replayed: Replay) -> int:
     first = next(iter(replayed.answers.values()), None)
     if first is not None:
-        return max(value.size for value in first.outputs.values())
+        return first.classes
     return len(case.record.labels)
 
 

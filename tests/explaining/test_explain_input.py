@@ -248,7 +248,7 @@ def test_a_program_that_reads_its_wav_wrongly_is_found(change: str, words: str, 
 def test_the_mistakes_that_are_tried_are_what_they_say() -> None:
     """Samples by hand: 1, -2 and 256 as int16 levels."""
     samples = np.array([1, -2, 256], np.float32) / 32768
-    tried = front_end.of_samples()
+    tried = front_end.of_samples(eat.contract())
 
     def levels(words: str) -> list[float]:
         (change,) = (made for name, made in tried.items() if words in name)
@@ -261,3 +261,8 @@ def test_the_mistakes_that_are_tried_are_what_they_say() -> None:
     assert [256, -2, 1] == levels("backwards")
     assert [1 * 256, 0, -2 * 256, -1 * 256, 0, 1 * 256] == levels("low bytes")
     assert 22 + 3 == len(levels("header"))
+    assert [32768, -65536, 256 * 32768] == levels("as int16 levels")
+    assert [0.5, -1, 128] == levels("half of their amplitude")
+    assert [1, -2] == levels("every second")[:1] + levels("repeated in place")[4:5]
+    front = levels("padded in front")
+    assert ([1, -2, 256], eat.SAMPLES) == (front[-3:], len(front))
