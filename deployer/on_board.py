@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from deployer import clip_check
 from deployer import push as push_step
@@ -17,8 +18,10 @@ from deployer.board.ssh import SshBoard
 from deployer.events import Emit, Finished, Skipped, ignore
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
-from deployer.release import keeping, manifest
-from deployer.release.keeping import Collected, RolledBack, Status
+from deployer.release import manifest
+
+if TYPE_CHECKING:
+    from deployer.release.keeping import Collected, RolledBack, Status
 
 
 def push(
@@ -59,18 +62,24 @@ def _hashed(files: list[BoardFile], config: BoardConfig) -> list[BoardFile]:
 
 def status(config: BoardConfig) -> Status:
     """What the board holds."""
+    from deployer.release import keeping
+
     with SshBoard(config) as board:
         return keeping.status(board)
 
 
 def rollback(config: BoardConfig, *, dry_run: bool = False, emit: Emit = ignore) -> RolledBack:
     """Go back to the release before the current one."""
+    from deployer.release import keeping
+
     with SshBoard(config) as board:
         return keeping.rollback(board, dry_run=dry_run, emit=emit)
 
 
 def collect(config: BoardConfig, *, dry_run: bool = False, emit: Emit = ignore) -> Collected:
     """Remove what nothing on the board needs."""
+    from deployer.release import keeping
+
     with SshBoard(config) as board:
         return keeping.collect(board, dry_run=dry_run, emit=emit)
 

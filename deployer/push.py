@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from board_runner.errors import UsageError
 from deployer.board.base import Board, BoardFacts
-from deployer.errors import TransferError
-from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
-from deployer.release import activate, contents, manifest, space, survey
-from deployer.release.manifest import BoardFile, Entry, Manifest
-from deployer.release.survey import Inventory, OnBoard
-from deployer.running import abi
+from deployer.events import Emit, Finished, Started, Warned, ignore
+from deployer.release import check, manifest
+from deployer.release.manifest import CURRENT, STEP, BoardFile, Entry, Manifest
 
-__all__ = ["BoardFile", "PushReport", "check_chip", "push"]
-
-STEP = "push"
-CURRENT = "current"
-"""Where under the board's directory the vendor's names lie."""
+__all__ = ["CURRENT", "STEP", "BoardFile", "PushReport", "check_chip", "push"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,138 +66,53 @@ def push(
     """
     started = time.monotonic()
     wanted, sources = manifest.of(files, directory, board.config.places)
-    task = _Task(board=board, directory=directory, wanted=wanted, sources=sources, emit=emit)
-    if survey.is_current(board, directory, wanted):
+    found = check.standing(board, directory, wanted, asks=chip is not None)
+    if found.is_current:
         emit(Started(step=STEP, total=0, unit="B"))
         emit(Finished(step=STEP, note=f"nothing sent, {len(wanted.entries)} files unchanged"))
-        return task.report(sending=[], previous=None, started=started, dry_run=dry_run)
+        return _report(wanted, directory, sending=[], previous=None, started=started, dry_run=dry_run)
     if chip is not None:
-        facts = board.facts(directory)
+        from deployer.running import abi
+
+        facts = found.facts or board.facts(directory)
         # what a model is for takes a moment to find out, and is no use where the board does not tell its chip
         check_chip(chip() if facts.chip is not None else None, facts, emit=emit)
         abi.check(files, facts)
+    from deployer.release import survey  # from here on: a push that finds nothing to do needs none of it
+    from deployer.release.task import Task
+
+    task = Task(board=board, directory=directory, wanted=wanted, sources=sources, emit=emit)
+    places = [entry.place for entry in wanted.entries]
     if dry_run:
-        there = survey.inspect(board, directory, [entry.place for entry in wanted.entries])
+        there = survey.inspect(board, directory, places)
         sending, fit = task.plan(there, replace=replace)
         note = f"would send {len(sending)} files, {sum(e.size_bytes for e in sending)} bytes"
         emit(Finished(step=STEP, note=f"{note}; {fit.note}" if fit.note else note))
-        return task.report(sending=sending, previous=there.current, started=started, dry_run=True)
-    places = [entry.place for entry in wanted.entries]
-    with survey.locked(board, directory, places, "deploy push", emit=emit) as there:
-        sending, previous = task.carry_out(there, replace=replace)
-    return task.report(sending=sending, previous=previous, started=started, dry_run=False)
+        previous = there.current
+    else:
+        with survey.locked(board, directory, places, "deploy push", emit=emit) as there:
+            sending, previous = task.carry_out(there, replace=replace)
+    return _report(wanted, directory, sending=sending, previous=previous, started=started, dry_run=dry_run)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Task:
-    """One push to one board."""
-
-    board: Board
-    directory: PurePosixPath
-    wanted: Manifest
-    sources: Mapping[str, Path]
-    emit: Emit
-
-    def plan(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], space.Fit]:
-        """Which entries must travel, and how they fit. Raises NoSpace, UsageError for a foreign `current`."""
-        if there.foreign:
-            raise UsageError(
-                f"{self.directory}/{CURRENT} on {self.board.name} is not a link: deploy did not make it",
-                hint=f"move it away, or set `directory:` of {self.board.name} to another place",
-            )
-        good = contents.reusable(self.board, there, self._unique)
-        sending = [e for e in self._unique if e.content not in good]
-        keep = self.board.config.keep
-        return sending, space.fit(there, self.wanted, sending, keep=keep, replace=replace)
-
-    def carry_out(self, there: Inventory, *, replace: bool) -> tuple[list[Entry], str | None]:
-        """Send, verify, settle, switch, tidy up. Gives what travelled, and the release to go back to."""
-        sending, fit = self.plan(there, replace=replace)
-        there = self._make_room(there, fit)
-        self._send(there, sending)
-        travelled = {e.content for e in sending}
-        settling = [
-            e for e in self._unique if e.content in travelled or e.content not in there.place(e.place).stored
-        ]
-        previous = self.previous_of(there)
-        by_tar = "tar" in there.tools and self.board.config.transfer in ("auto", "tar")
-        activate.activate(self.board, self.directory, self.wanted, settling, previous=previous, by_tar=by_tar)
-        self._tidy(there)
-        return sending, previous
-
-    @property
-    def _unique(self) -> list[Entry]:
-        return list({e.content: e for e in self.wanted.entries}.values())
-
-    def previous_of(self, there: Inventory) -> str | None:
-        """The release to go back to after this push."""
-        if there.current == self.wanted.id:
-            return there.releases[self.wanted.id].previous if self.wanted.id in there.releases else None
-        return there.current if self.board.config.keep else None
-
-    def report(
-        self, *, sending: Sequence[Entry], previous: str | None, started: float, dry_run: bool
-    ) -> PushReport:
-        """What was done, by the names in the release."""
-        travelled = {e.content for e in sending}
-        return PushReport(
-            sent=tuple(e.name for e in self.wanted.entries if e.content in travelled),
-            unchanged=tuple(e.name for e in self.wanted.entries if e.content not in travelled),
-            bytes=sum(e.size_bytes for e in sending),
-            duration_ms=1000 * (time.monotonic() - started),
-            directory=self.directory / CURRENT,
-            release=self.wanted.id,
-            previous=previous,
-            dry_run=dry_run,
-        )
-
-    def _make_room(self, there: Inventory, fit: space.Fit) -> Inventory:
-        if not fit.drop:
-            return there
-        self.emit(Warned(step=STEP, message=f"{self.board.name}: {fit.note}"))
-        if fit.replaces:
-            activate.take_down(self.board, self.directory)
-        staying = [name for name in there.releases if name not in fit.drop]
-        going = activate.unused(there, staying, also={e.content for e in self.wanted.entries})
-        activate.remove(self.board, there, going)
-        return replace(
-            there,
-            current=None if fit.replaces else there.current,
-            releases={name: there.releases[name] for name in staying},
-        )
-
-    def _send(self, there: Inventory, sending: Sequence[Entry]) -> None:
-        total = sum(e.size_bytes for e in sending)
-        done = sum(contents.arrived_bytes(there, e) for e in sending)
-        self.emit(Started(step=STEP, total=total, unit="B"))
-        if done:
-            self.emit(Advanced(step=STEP, done=done, total=total, note="going on where it was cut off"))
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            self.emit(Advanced(step=STEP, done=done, total=total))
-
-        if sending:
-            contents.send(
-                self.board,
-                there,
-                sending,
-                self.sources,
-                on_bytes=advance,
-                progress_lost=lambda count: advance(-count),
-            )
-        same = len(self.wanted.entries) - len(sending)
-        self.emit(Finished(step=STEP, note=f"sent {len(sending)} files, {total} bytes; {same} unchanged"))
-
-    def _tidy(self, there: Inventory) -> None:
-        """Releases beyond `keep:` go, and what only they held; a failure here spoils nothing."""
-        old = {
-            self.wanted.id: OnBoard(id=self.wanted.id, manifest=self.wanted, previous=self.previous_of(there))
-        }
-        after = replace(there, current=self.wanted.id, releases={**there.releases, **old})
-        going = activate.unused(after, activate.kept(after, self.board.config.keep))
-        try:
-            activate.remove(self.board, there, going)
-        except TransferError as e:
-            self.emit(Warned(step=STEP, message=f"{self.board.name}: old releases could not be removed: {e}"))
+def _report(
+    wanted: Manifest,
+    directory: PurePosixPath,
+    *,
+    sending: Sequence[Entry],
+    previous: str | None,
+    started: float,
+    dry_run: bool,
+) -> PushReport:
+    """What was done, by the names in the release."""
+    travelled = {e.content for e in sending}
+    return PushReport(
+        sent=tuple(e.name for e in wanted.entries if e.content in travelled),
+        unchanged=tuple(e.name for e in wanted.entries if e.content not in travelled),
+        bytes=sum(e.size_bytes for e in sending),
+        duration_ms=1000 * (time.monotonic() - started),
+        directory=directory / CURRENT,
+        release=wanted.id,
+        previous=previous,
+        dry_run=dry_run,
+    )

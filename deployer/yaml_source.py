@@ -36,8 +36,7 @@ def read(path: Path) -> YamlSource:
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"{path}: cannot be read ({e})") from e
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node, data = _parsed(text)
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 1
         raise ConfigError(f"{path}:{line}: not valid YAML: {e.problem}") from e
@@ -53,6 +52,28 @@ def read(path: Path) -> YamlSource:
     except RecursionError as e:  # `a: &a [*a]`
         raise ConfigError(f"{path}: an alias (`*`) is part of what it stands for") from e
     return YamlSource(path=path, data=data, lines=lines)
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The document and what it says; by libyaml where it is there, which is ten times as quick.
+
+    What is wrong is told by the Python parser alone, always in the same words. Raises yaml.YAMLError.
+    """
+    if yaml.__with_libyaml__:
+        try:
+            return _read_by(yaml.CSafeLoader, text)
+        except yaml.YAMLError:
+            pass
+    return _read_by(yaml.SafeLoader, text)
+
+
+def _read_by(parser: type[yaml.SafeLoader | yaml.CSafeLoader], text: str) -> tuple[yaml.Node | None, Any]:
+    loader = parser(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _collect(node: yaml.Node | None, key: Key, lines: dict[Key, int], path: Path) -> None:

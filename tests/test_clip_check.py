@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from board_runner import audio
 from board_runner.errors import InputError
 from deployer import clip_check, config, resources
 from deployer.project import Project
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with two of the shipped clips."""
+    monkeypatch.setenv("DEPLOY_STATE_DIR", str(tmp_path / "state"))
     (tmp_path / "clips").mkdir()
     for clip in sorted((resources.data_dir() / "clips").glob("*.wav"))[:2]:
         shutil.copy(clip, tmp_path / "clips")
@@ -39,3 +44,19 @@ def test_a_new_clip_is_read(project: Project) -> None:
     (project.clips_dir / "new.wav").write_bytes(b"RIFF")
     with pytest.raises(InputError, match=r"new\.wav"):
         clip_check.check(Project(project.deployment))
+
+
+@given(st.integers(0, 60), st.binary(min_size=1, max_size=4), st.integers(0, 80))
+def test_a_header_that_is_plain_is_one_the_program_takes(at: int, damage: bytes, cut: int) -> None:
+    """Whatever is damaged in a clip: what is let through by its header is what the board program reads."""
+    clip = sorted((resources.data_dir() / "clips").glob("*.wav"))[0]
+    whole = bytearray(clip.read_bytes())
+    rate_hz = audio.read_wav(clip).sample_rate_hz
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.wav"
+        path.write_bytes(whole)
+        assert clip_check.is_plain(path, rate_hz) and not clip_check.is_plain(path, rate_hz + 1)
+        whole[at : at + len(damage)] = damage
+        path.write_bytes(whole[: len(whole) - cut])
+        if clip_check.is_plain(path, rate_hz):
+            assert audio.require(audio.read_wav(path), rate_hz).size > 0

@@ -13,6 +13,8 @@ from deployer.board.config import BoardConfig
 if TYPE_CHECKING:
     from paramiko.sftp_client import SFTPClient
 
+    from deployer.board.probe.question import Question
+
 _NEW_YEAR_2020 = 1_577_836_800
 
 OnOutput = Callable[[str, bytes], None]
@@ -177,6 +179,10 @@ class Board(Protocol):
 
     def facts(self, directory: PurePosixPath) -> BoardFacts:
         """Ask the board about itself, in one command."""
+        ...
+
+    def question(self, directory: PurePosixPath) -> Question:
+        """What `facts` would ask, for whoever sends it along with another command."""
         ...
 
     def __enter__(self) -> Self: ...

@@ -10,8 +10,9 @@ from deployer.board.access.hostkeys import state_dir
 from deployer.board.base import BoardFacts, Completed
 from deployer.board.config import BoardConfig
 from deployer.board.probe import memory
-from deployer.board.probe.parse import facts_of, parse, sections_of
+from deployer.board.probe.parse import facts_of, parse
 from deployer.board.probe.places import free_kib
+from deployer.board.probe.question import question
 from deployer.board.probe.script import SCRIPT
 
 __all__ = ["SCRIPT", "ask", "free_kib", "parse", "remembered"]
@@ -34,19 +35,8 @@ def ask(board: Remote, directory: PurePosixPath, *, folder: Path | None = None) 
     What holds until the next boot is kept in `folder` (the state directory) by the boot id, and is asked for again
     only after a reboot. Raises BoardUnreachable.
     """
-    kept_in = folder or state_dir()
-    known = memory.recall(board.address, kept_in)
-    asked = list(dict.fromkeys(str(path) for path in (directory, *board.config.places.values())))
-    done = board.script(SCRIPT, known.boot_id, *asked, timeout_s=TIMEOUT_S)
-    sections = sections_of(done.stdout)
-    if known.boot_id and sections.get("boot_id", "").strip() == known.boot_id:
-        sections = {**known.sections, **sections}
-    said = facts_of(sections)
-    if said.boot_id != known.boot_id:
-        memory.keep(board.address, kept_in, said.boot_id, sections)
-    # As asked: a simulated board speaks of where they lie on the machine that plays it.
-    places = tuple(replace(place, path=path) for place, path in zip(said.places, asked, strict=False))
-    return replace(said, chip=board.config.chip or said.chip, places=places)
+    asked = question(board, directory, folder=folder)
+    return asked.answered(board.script(SCRIPT, *asked.args, timeout_s=TIMEOUT_S).stdout)
 
 
 def remembered(config: BoardConfig, *, folder: Path | None = None) -> BoardFacts | None:

@@ -26,6 +26,8 @@ from deployer.events import Emit, ignore
 if TYPE_CHECKING:
     from paramiko.sftp_client import SFTPClient
 
+    from deployer.board.probe.question import Question
+
 __all__ = ["SshBoard", "command_line", "forget"]
 
 _LAST_WORDS_S = 1.0
@@ -143,6 +145,12 @@ class SshBoard:
         from deployer.board import facts as board_facts
 
         return board_facts.ask(self, directory, folder=self._state_dir)
+
+    def question(self, directory: PurePosixPath) -> Question:
+        """What `facts` would ask, for whoever sends it along with another command."""
+        from deployer.board.probe import question
+
+        return question.question(self, directory, folder=self._state_dir)
 
     def sftp(self) -> SFTPClient | None:
         """The board's SFTP, or None where it has no working server for it (asked once a connection)."""

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Warned, ignore
-from deployer.fleet.outcome import Outcome
-from deployer.fleet.runner import Began, FleetEmit, unwatched
+
+if TYPE_CHECKING:
+    from deployer.fleet.outcome import Outcome
+    from deployer.fleet.runner import Began, FleetEmit
 
 PLAIN_INTERVAL_S = 5.0
 """Without a terminal a long step says where it is this often, not at every unit."""
@@ -61,6 +63,9 @@ def event_log(path: Path | None) -> Iterator[Emit]:
 @contextmanager
 def fleet_log(path: Path | None) -> Iterator[FleetEmit]:
     """As `event_log`, for many boards: every line names its board."""
+    from deployer.fleet.outcome import Outcome
+    from deployer.fleet.runner import unwatched
+
     if path is None:
         yield unwatched
         return

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from deployer.board.base import Board
 from deployer.board.files import digests
 from deployer.release.contents import insist
+from deployer.release.lock import LET_GO, Held
 from deployer.release.manifest import NAME, Entry, Manifest
 from deployer.release.survey import Inventory
 
@@ -27,9 +28,10 @@ away for an instant, and `current.next` tells what it should be."""
 
 FINISH = (
     POINT
+    + LET_GO
     + r"""
-d=$1 id=$2 old=$3 part=$4
-shift 4
+d=$1 id=$2 old=$3 part=$4 ours=$5 synced=$6
+shift 6
 while [ "$1" = .. ]; do
     p=$2 l=
     shift 2
@@ -37,11 +39,13 @@ while [ "$1" = .. ]; do
     (
         cd -- "$p/staging" || exit 1
         set -- $l
-        chmod 644 "$@" || exit 1
-        for f; do
-            case $f in *.x) chmod 755 "$f" || exit 1 ;; esac
-        done
-        sync "$@" 2>/dev/null || sync
+        if [ -z "$synced" ]; then
+            chmod 644 "$@" || exit 1
+            for f; do
+                case $f in *.x) chmod 755 "$f" || exit 1 ;; esac
+            done
+            sync "$@" 2>/dev/null || sync
+        fi
         mv -f "$@" ../store/ && { [ "$p" = "$d" ] || sync ../store 2>/dev/null || sync; }
     ) || exit 1
 done
@@ -71,10 +75,13 @@ for f in "$r"/*/ "$r"/*/*/; do
 done
 sync store releases "$r" "$r/.manifest" "$@" 2>/dev/null || sync
 point current "$d/releases/$id" || exit 1
-sync . 2>/dev/null || sync
+sync . 2>/dev/null || sync || exit 1
+[ -z "$ours" ] || let_go "$ours"
+exit 0
 """
 )
-"""Arguments: directory, id, the release before, `last`, `tar` or neither; then for each place `..`, its path and
+"""Arguments: directory, id, the release before, `last`, `tar` or neither, the words of a lock that is over with
+this (or empty), `synced` where the contents are on flash already (or empty); then for each place `..`, its path and
 the verified contents to move from staging into its store; then `...`, and names with what they point to. A file
 that was renamed before its bytes were on flash is lost at a power cut, hence the `sync` before each rename that
 counts; where `sync` knows no arguments it writes everything back, which serves as well. Standard input is the
@@ -107,10 +114,13 @@ def activate(
     *,
     previous: str | None,
     by_tar: bool = False,
+    letting_go: Held | None = None,
+    synced: bool = False,
 ) -> None:
     """Settle what is verified in staging and make `wanted` the current release. Raises TransferError.
 
-    `by_tar`: the board has a tar that can make the links at once.
+    `by_tar`: the board has a tar that can make the links at once. `letting_go`: the lock, where this is all.
+    `synced`: what is to be settled is on flash already.
     """
     moves = _moves(settling)
     links = [word for e in wanted.entries for word in (str(e.name), str(e.stored))]
@@ -122,8 +132,11 @@ def activate(
     for number, words in enumerate(steps, start=1):
         part = "" if number < len(steps) else "tar" if by_tar and len(steps) == 1 else "last"
         stdin = {"": None, "last": [text], "tar": [_links(wanted, text)]}[part]
-        head = (str(directory), wanted.id, previous or "", part)
+        ours = letting_go.words if letting_go is not None and number == len(steps) else ""
+        head = (str(directory), wanted.id, previous or "", part, ours, "synced" if synced else "")
         insist(board, board.script(FINISH, *head, *words, timeout_s=_TIMEOUT_S, stdin=stdin))
+    if letting_go is not None:
+        letting_go.let_go = True
 
 
 def _links(wanted: Manifest, text: bytes) -> bytes:

@@ -9,10 +9,10 @@ from board_runner.errors import DeployError
 from deployer.board.base import Board, Completed
 from deployer.board.files import digests, stripes
 from deployer.board.files.digests import file_digest
-from deployer.board.files.streams import RESUMED_BLOCK_BYTES, Method, Piece
+from deployer.board.files.streams import RESUMED_BLOCK_BYTES, Arrived, Method, Piece
 from deployer.board.files.stripes import Striped
 from deployer.errors import NoSpace, TransferError
-from deployer.release import survey
+from deployer.release import check, survey
 from deployer.release.manifest import Entry
 from deployer.release.survey import Inventory
 
@@ -36,7 +36,7 @@ def reusable(board: Board, there: Inventory, entries: Sequence[Entry]) -> set[st
     if not stored and not staged:
         return set()
     found = digests.on_board(board, [e.stored for e in stored] + [e.staged for e in staged])
-    good = {e.content for e in stored if survey.matches(found.get(e.stored), e)}
+    good = {e.content for e in stored if check.matches(found.get(e.stored), e)}
     return good | {e.content for e in staged if e.is_content_of(found.get(e.staged))}
 
 
@@ -48,24 +48,27 @@ def send(
     *,
     on_bytes: Callable[[int], None],
     progress_lost: Callable[[int], None],
-) -> None:
+) -> bool:
     """Bring `entries` whole into staging and verify them there; what an earlier push left is gone on with.
 
-    Raises TransferError, NoSpace, BoardUnreachable; what has arrived stays for the next push.
+    Whether they are on flash too. Raises TransferError, NoSpace, BoardUnreachable; what has arrived stays for the
+    next push.
     """
     left = _left(there, entries)
     pieces = {e.content: _piece(there, e, sources[e.content]) for e in entries}
     how = method(board, there)
     splits = "dd" in there.tools
     try:
-        stripes.send(board, list(pieces.values()), method=how, on_bytes=on_bytes, left=left, splits=splits)
-        wrong = _wrong(board, entries, sources)
+        whole = list(pieces.values())
+        arrived = stripes.send(board, whole, method=how, on_bytes=on_bytes, left=left, splits=splits)
+        wrong = _wrong(board, entries, sources, arrived)
         resumed = [e for e in wrong if arrived_bytes(there, e)]
         if resumed:  # what lay there was not of this content, or a power cut spoilt it
             progress_lost(sum(arrived_bytes(there, e) for e in resumed))
             again = [_whole(e, sources[e.content]) for e in resumed]
             stripes.send(board, again, method=how, on_bytes=on_bytes, splits=splits)
-            wrong = _wrong(board, entries, sources)
+            arrived = None
+            wrong = _wrong(board, entries, sources, arrived)
     except TransferError as e:
         raise _explained(board, entries, e) from e
     if wrong:
@@ -74,6 +77,7 @@ def send(
             f"{board.address}: {wrong[0].name}: what arrived differs from what was sent",
             hint="push again; if it stays so, the board's flash or memory is failing (`dmesg` there)",
         )
+    return arrived is not None and arrived.synced
 
 
 def discard(board: Board, entries: Sequence[Entry]) -> None:
@@ -144,9 +148,17 @@ def _whole(entry: Entry, source: Path) -> Piece:
     return Piece(source=source, target=entry.staged, end_bytes=entry.size_bytes, executable=entry.executable)
 
 
-def _wrong(board: Board, entries: Sequence[Entry], sources: Mapping[str, Path]) -> list[Entry]:
-    """Those of `entries` whose staged content is not what it should be. Raises TransferError."""
-    found = digests.on_board(board, [e.staged for e in entries])
+def _wrong(
+    board: Board,
+    entries: Sequence[Entry],
+    sources: Mapping[str, Path],
+    arrived: Arrived | None,
+) -> list[Entry]:
+    """Those of `entries` whose staged content is not what it should be, as the board has said or says now.
+
+    Raises TransferError.
+    """
+    found = arrived.found if arrived is not None else digests.on_board(board, [e.staged for e in entries])
     wrong = [e for e in entries if not e.is_content_of(found.get(e.staged))]
     for entry in wrong:
         if file_digest(sources[entry.content]) != entry.sha256:

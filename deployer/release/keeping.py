@@ -10,7 +10,7 @@ from deployer.board.base import Board
 from deployer.board.files import digests
 from deployer.errors import TransferError
 from deployer.events import Emit, Finished, ignore
-from deployer.release import activate, survey
+from deployer.release import activate, check, survey
 from deployer.release.survey import Inventory, OnBoard
 
 ROLLBACK = "rollback"
@@ -144,7 +144,7 @@ def _checked(board: Board, release: OnBoard) -> Kept:
     entries = release.manifest.entries
     root = board.config.directory / "releases" / release.id
     found = digests.on_board(board, [root / e.name for e in entries])
-    damaged = [e.name for e in entries if not survey.matches(found.get(root / e.name), e)]
+    damaged = [e.name for e in entries if not check.matches(found.get(root / e.name), e)]
     return Kept(
         id=release.id,
         files=len(entries),

@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import os
 import platform
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,14 +48,15 @@ shift 4
 """Arguments: directory, our words, the words of a lock that may be broken (or empty), a token; then what follows
 is done under the lock."""
 
-RELEASE = (
+LET_GO = (
     LINK_TARGET
-    + r"""
-cd -- "$1" 2>/dev/null || exit 0
-case $(target lock) in "$2"*) rm -f lock ;; esac
-exit 0
+    + """
+let_go() { case $(target lock) in "$1"*) rm -f lock ;; esac; }
 """
 )
+"""`let_go WORDS` in the board's directory: the lock goes if it is ours."""
+
+RELEASE = LET_GO + 'cd -- "$1" 2>/dev/null && let_go "$2"; exit 0'
 
 READ = LINK_TARGET + 'cd -- "$1" 2>/dev/null && [ -L lock ] && target lock; exit 0'
 
@@ -128,28 +128,39 @@ class Then:
 _NOTHING = Then()
 
 
+@dataclass
+class Held:
+    """A lock that is ours. `words` begin its target; whoever lets it go on the board sets `let_go`."""
+
+    done: Completed
+    words: str
+    let_go: bool = False
+
+
 @contextlib.contextmanager
 def held(
     board: Board, directory: PurePosixPath, purpose: str, *, then: Then = _NOTHING, emit: Emit
-) -> Iterator[Completed]:
-    """Hold the board for `purpose`; gives how `then` went, which is run in the same command.
+) -> Iterator[Held]:
+    """Hold the board for `purpose`; gives the lock, and in it how `then` went, which is run in the same command.
 
     A lock whose holder is proven dead is taken over, and that is said. Raises BoardBusy with the holder,
     TransferError where no lock can be made, BoardUnreachable.
     """
-    token = secrets.token_hex(6)
+    token = os.urandom(6).hex()
     words = "|".join(
         quote(part, safe="")
         for part in (_machine(), getpass.getuser(), str(os.getpid()), _began(os.getpid()), purpose, token)
     )
     done = _acquire(board, directory, words, token, then=then, emit=emit)
+    held = Held(done=done, words=f"{words}|")
     _OURS.add(token)
     try:
-        yield done
+        yield held
     finally:
         _OURS.discard(token)
-        with contextlib.suppress(BoardUnreachable):
-            board.script(RELEASE, str(directory), f"{words}|", timeout_s=_TIMEOUT_S)
+        if not held.let_go:
+            with contextlib.suppress(BoardUnreachable):
+                board.script(RELEASE, str(directory), held.words, timeout_s=_TIMEOUT_S)
 
 
 def read(board: Board, directory: PurePosixPath) -> Holder | None:

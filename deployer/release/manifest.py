@@ -12,6 +12,10 @@ from board_runner.errors import UsageError
 from deployer.board.files import digests
 from deployer.errors import MissingArtifact
 
+STEP = "push"
+CURRENT = "current"
+"""Where under the board's directory the vendor's names lie."""
+
 NAME = ".manifest"
 _HEADER = "deploy-manifest 2"
 _ID_DIGITS = 16

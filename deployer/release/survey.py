@@ -1,31 +1,21 @@
-"""What a board holds, asked in one command each: is the current release the wanted one, and if not, all of it."""
+"""Everything that deploy has on a board, asked in one command, which takes the board's lock on the way."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from deployer.board.base import Board, Completed
-from deployer.board.files import digests
 from deployer.errors import TransferError
 from deployer.events import Emit
 from deployer.release import lock, manifest
-from deployer.release.lock import Holder, Then
-from deployer.release.manifest import Entry, Manifest
+from deployer.release.lock import Held, Holder, Then
+from deployer.release.manifest import Manifest
 
 _TIMEOUT_S = 120.0
-
-CHECK = f"""
-{digests.DIGESTS}
-cd -- "$1" 2>/dev/null || exit 0
-shift
-if [ -L current ]; then p=$(cd current 2>/dev/null && pwd -P) && echo "@current ${{p##*/}}"; fi
-digests "$@"
-"""
-"""Arguments: the directory, then `current/NAME` for each file: in the usual case this is the whole push."""
 
 INSPECT = (
     lock.LINK_TARGET
@@ -100,6 +90,7 @@ class Inventory:
     uptime_s: float | None
     holder: Holder | None
     foreign: bool = False  # a `current` that is no link: not ours
+    held: Held | None = None  # our lock, where we hold it
 
     def chain(self) -> list[str]:
         """The current release, the one before it, and so on."""
@@ -113,26 +104,6 @@ class Inventory:
     def place(self, path: PurePosixPath) -> Place:
         """The place at `path`."""
         return next(place for place in self.places if place.path == path)
-
-
-def is_current(board: Board, directory: PurePosixPath, wanted: Manifest) -> bool:
-    """Whether every wanted file is there under `current/`, told by content, on the board. One command."""
-    for entries in _batches(wanted.entries):
-        paths = [PurePosixPath("current") / e.name for e in entries]
-        done = board.script(CHECK, str(directory), *map(str, paths), timeout_s=_TIMEOUT_S)
-        if b"@current " not in done.stdout:
-            return False
-        absolute = [directory / path for path in paths]
-        found = digests.answer(board, done, absolute)
-        if not all(matches(found.get(path), e) for e, path in zip(entries, absolute, strict=True)):
-            return False
-    return True
-
-
-def matches(there: digests.Digest | None, entry: Entry) -> bool:
-    """Whether what lies on the board is the content of `entry`, and can be started if it should."""
-    startable = there is not None and (there.executable or not entry.executable)
-    return startable and entry.is_content_of(there)
 
 
 def inspect(board: Board, directory: PurePosixPath, places: Iterable[PurePosixPath]) -> Inventory:
@@ -154,8 +125,8 @@ def locked(
     @contextmanager
     def both() -> Iterator[Inventory]:
         then = Then(text=f'{INSPECT}prepare "$@" && inspect "$@"', args=tuple(map(str, paths)))
-        with lock.held(board, directory, purpose, then=then, emit=emit) as done:
-            yield read(board, done, directory, paths)
+        with lock.held(board, directory, purpose, then=then, emit=emit) as held:
+            yield replace(read(board, held.done, directory, paths), held=held)
 
     return both()
 
@@ -250,11 +221,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _batches(entries: Sequence[Entry]) -> Iterable[Sequence[Entry]]:
-    words = [str(e.name) for e in entries]
-    start = 0
-    for some in digests.batches(words):
-        yield entries[start : start + len(some)]
-        start += len(some)

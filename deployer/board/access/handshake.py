@@ -13,7 +13,6 @@ from paramiko.channel import Channel
 from paramiko.ssh_exception import ChannelException, IncompatiblePeer, SSHException
 from paramiko.transport import Transport
 
-from deployer import shell
 from deployer.board.access import hostkeys
 from deployer.board.access.hostkeys import HostKey
 from deployer.board.access.login import log_in, reason
@@ -55,6 +54,8 @@ def _open(
     sock: Any = _through(below[-1], config) if below else None
     tcp = None
     if sock is None and route.proxy_command is not None:
+        from deployer import shell
+
         sock = shell.socket_of(["sh", "-c", f"exec {route.proxy_command}"])
     elif sock is None:
         sock = tcp = dial(config)

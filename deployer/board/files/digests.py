@@ -40,6 +40,9 @@ and a line a file that is there: one program reads them all. The files' names be
 what is looked for is damage, not a forger who could write to the board anyway, and on BusyBox it is three times as
 quick as SHA-256 (which tells contents apart)."""
 
+ARRIVED = "@arrived"
+"""What a command says that goes on to compute checksums when what was sent is there."""
+
 _KINDS = ("@sha256", "@md5", "@size")
 _BLOCK_BYTES = 1 << 18
 _hashing = threading.Lock()

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from deployer.board.base import Completed
+from deployer.board.files import digests
+from deployer.board.files.digests import Digest
 from deployer.errors import TransferError
 
 if TYPE_CHECKING:
@@ -31,6 +33,29 @@ RESUMED_BLOCK_BYTES = 4096
 """A file is continued at a multiple of this (`dd`'s block)."""
 
 TAR = 'cd -- "$1" && exec tar xf -'
+SYNCED = "@synced"
+TAR_AND_CHECK = f"""
+{digests.DIGESTS}
+cd -- "$1" || exit 1
+shift
+tar xf - || exit $?
+echo "{digests.ARRIVED}"
+flush() {{
+    chmod 644 "$@" || return 1
+    for f; do
+        case $f in *.x) chmod 755 "$f" || return 1 ;; esac
+    done
+    sync "$@" 2>/dev/null || sync
+}}
+flush "$@" </dev/null >/dev/null 2>&1 &
+digests "$@"
+s=$?
+wait $! && echo "{SYNCED}"
+exit $s
+"""
+"""Arguments: the folder and the files' names, of which those in `.x` can be started. The files are written to flash
+while their checksums are computed, and the last line says that this went well."""
+
 SCP = 'cd -- "$1" && exec scp -t .'
 CAT = 'exec cat >"$1"'
 CONTINUE = rf"""
@@ -42,7 +67,7 @@ e=$(dd of="$t" bs={RESUMED_BLOCK_BYTES} seek="$b" conv=notrunc 2>&1) || {{ echo 
 BASE64 = 'exec base64 -d >"$1"'
 
 
-class Remote(Protocol):
+class Remote(digests.Remote, Protocol):
     """What a transfer needs of an open connection."""
 
     address: str
@@ -91,6 +116,14 @@ class Piece:
                 on_bytes(len(data))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """What a board found of what was sent; `synced`: it is on flash, with the modes that it should have."""
+
+    found: dict[PurePosixPath, Digest]
+    synced: bool
+
+
 def send(remote: Remote, pieces: Sequence[Piece], *, method: Method, on_bytes: OnBytes) -> None:
     """Write `pieces` one after the other on one channel at a time. Folders exist already.
 
@@ -117,6 +150,25 @@ def send(remote: Remote, pieces: Sequence[Piece], *, method: Method, on_bytes: O
             _stream(remote, BASE64, [piece.target], _encoded(piece, on_bytes), pieces=[piece])
         else:
             _stream(remote, CAT, [piece.target], piece.chunks(on_bytes), pieces=[piece])
+
+
+def send_checked(remote: Remote, pieces: Sequence[Piece], *, on_bytes: OnBytes) -> Arrived | None:
+    """Write whole files into one folder by tar, and give what the board then finds there: one command for both.
+
+    None where this cannot be one command, and nothing was done. Raises TransferError, BoardUnreachable.
+    """
+    folders = {piece.target.parent for piece in pieces}
+    names = [piece.target.name for piece in pieces]
+    if len(folders) != 1 or any(piece.in_place for piece in pieces) or len(list(digests.batches(names))) != 1:
+        return None
+    chunks = archive(pieces, on_bytes)
+    done = _stream(remote, TAR_AND_CHECK, [folders.pop(), *names], chunks, pieces=pieces)
+    last = f"{SYNCED}\n".encode()
+    synced = done.stdout.endswith(last)
+    done = replace(done, stdout=done.stdout.removesuffix(last))
+    return Arrived(
+        found=digests.answer(remote, done, [piece.target for piece in pieces], timeout_s=120), synced=synced
+    )
 
 
 def archive(pieces: Sequence[Piece], on_bytes: OnBytes) -> Iterator[bytes]:
@@ -161,11 +213,11 @@ def said(done: Completed) -> str:
 def _stream(
     remote: Remote,
     text: str,
-    args: Sequence[PurePosixPath | int],
+    args: Sequence[PurePosixPath | int | str],
     chunks: Iterable[bytes],
     *,
     pieces: Sequence[Piece],
-) -> None:
+) -> Completed:
     limit = limit_s(sum(piece.size_bytes for piece in pieces))
     done = remote.script(text, *map(str, args), timeout_s=limit, stdin=chunks)
     if done.timed_out:
@@ -173,11 +225,12 @@ def _stream(
             f"{remote.address}: {pieces[0].target.name} was not through after {limit:.0f} s",
             hint="its network is very slow; what arrived is kept, and the next push goes on from there",
         )
-    if done.exit_status != 0:
+    if done.exit_status != 0 and not done.stdout.startswith(f"{digests.ARRIVED}\n".encode()):
         raise TransferError(
             f"{remote.address}: {said(done)}",
             hint="may the user write there, is the file system mounted read-only?",
         )
+    return done
 
 
 def _encoded(piece: Piece, on_bytes: OnBytes) -> Iterator[bytes]:

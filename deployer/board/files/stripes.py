@@ -23,7 +23,7 @@ from pathlib import PurePosixPath
 
 from deployer.board.base import Board
 from deployer.board.files import streams
-from deployer.board.files.streams import RESUMED_BLOCK_BYTES, Method, OnBytes, Piece
+from deployer.board.files.streams import RESUMED_BLOCK_BYTES, Arrived, Method, OnBytes, Piece
 from deployer.errors import TransferError
 
 MOST_CHANNELS = 8
@@ -87,17 +87,22 @@ def send(
     on_bytes: OnBytes,
     left: Mapping[PurePosixPath, Striped] | None = None,
     splits: bool = True,
-) -> None:
+) -> Arrived | None:
     """Write `pieces`, over as many channels as serve; `left` is what is there already of some targets.
 
-    Without `splits` (a board that has no `dd`) files travel whole. Raises TransferError, BoardUnreachable.
+    Gives what the board found then, where that was one command with the sending. Without `splits` (a board that
+    has no `dd`) files travel whole. Raises TransferError, BoardUnreachable.
     """
     left = left or {}
     total = sum(piece.size_bytes for piece in pieces)
     count = 1 if method == "sftp" else channels(total, board.link().window_bytes)
     if count == 1 and not left:
+        if method == "tar":
+            arrived = streams.send_checked(board, pieces, on_bytes=on_bytes)
+            if arrived is not None:
+                return arrived
         streams.send(board, pieces, method=method, on_bytes=on_bytes)
-        return
+        return None
     share = max(_LEAST_SEGMENT_BYTES, min(_SEGMENT_BYTES, total // (_ROUNDS * count)))
     step = max(RESUMED_BLOCK_BYTES, share // RESUMED_BLOCK_BYTES * RESUMED_BLOCK_BYTES)
     loads: list[list[Piece]] = []
@@ -120,6 +125,7 @@ def send(
         done = board.script(JOIN, *joined, timeout_s=60)
         if done.exit_status != 0:
             raise TransferError(f"{board.address}: {streams.said(done)}", hint="is there room?")
+    return None
 
 
 def segments(piece: Piece, name: PurePosixPath, there: Striped) -> Iterator[Piece]:
