@@ -13,8 +13,10 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
 from board_runner.errors import UsageError
+from deployer.elf_magic import MAGIC, is_elf
 
-MAGIC = b"\x7fELF"
+__all__ = ["MAGIC", "Binary", "BoardAbi", "Header", "check_fits", "inspect", "is_elf", "libc_of"]
+
 HEADER_BYTES = 64
 """A 64-bit header whole; a 32-bit one has 52 bytes."""
 
@@ -94,12 +96,6 @@ class BoardAbi:
             listed = [f"{path} ({libc})" if (libc := libc_of(path)) else path for path in self.loaders]
             said.append(f"its loaders: {', '.join(listed) or 'none'}")
         return "; ".join(said) or "it says nothing of itself"
-
-
-def is_elf(path: Path) -> bool:
-    """Whether a file begins as ELF does; a script or our Python program does not."""
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
 
 
 def inspect(path: Path) -> Binary:

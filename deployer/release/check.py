@@ -22,7 +22,7 @@ d=$1 k=$2
 shift 2
 if cd -- "$d" 2>/dev/null && [ -L current ]; then
     shift "$k"
-    p=$(cd current 2>/dev/null && pwd -P) && echo "@current ${{p##*/}}"
+    echo @current
     digests "$@"
     exit
 fi
@@ -54,7 +54,7 @@ def standing(board: Board, directory: PurePosixPath, wanted: Manifest, *, asks: 
 
     `asks`: whoever goes on to send will want to know what the board is. Raises TransferError, BoardUnreachable.
     """
-    for entries in _batches(wanted.entries):
+    for entries in _batches(sorted(wanted.entries, key=lambda e: -e.size_bytes)):
         paths = [PurePosixPath("current") / e.name for e in entries]
         text, question = _CHECK, None
         args: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ def standing(board: Board, directory: PurePosixPath, wanted: Manifest, *, asks: 
         done = board.script(text, *words, timeout_s=_TIMEOUT_S)
         if b"@boot_id\n" in done.stdout and question is not None:
             return Standing(is_current=False, facts=question.answered(done.stdout))
-        if b"@current " not in done.stdout:
+        if b"@current\n" not in done.stdout:
             return Standing(is_current=False)
         absolute = [directory / path for path in paths]
         found = digests.answer(board, done, absolute)

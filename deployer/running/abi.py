@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from deployer.board.base import BoardFacts
+from deployer.elf_magic import is_elf
 from deployer.release.manifest import BoardFile
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ def board_abi(facts: BoardFacts) -> BoardAbi:
 
 def check(files: Iterable[BoardFile], facts: BoardFacts) -> None:
     """Refuse ELF programs that this board is proven not to start. Raises UsageError."""
+    programs = [file.source for file in files if file.executable and is_elf(file.source)]
+    if not programs:
+        return
     from deployer import elf
 
     board = board_abi(facts)
-    for file in files:
-        if file.executable and elf.is_elf(file.source):
-            elf.check_fits(elf.inspect(file.source), board)
+    for program in programs:
+        elf.check_fits(elf.inspect(program), board)

@@ -32,13 +32,22 @@ digests() {
     done
     echo @sums
     [ $# -gt 0 ] || return 0
-    if [ $t = size ]; then for f; do wc -c <"$f" || return 1; done; else ${t}sum "$@"; fi
+    if [ $t = size ]; then
+        for f; do wc -c <"$f" || return 1; done
+    elif [ $# -gt 1 ]; then
+        f=$1
+        shift
+        ${t}sum "$@" | { ${t}sum "$f" && cat; }
+    else
+        ${t}sum "$1"
+    fi
 }
 """
 """`digests FILE...` prints the kind of check, a line a file (`absent`, or whether it can be started), `@sums`,
-and a line a file that is there: one program reads them all. The files' names begin with no dash. MD5 comes first:
-what is looked for is damage, not a forger who could write to the board anyway, and on BusyBox it is three times as
-quick as SHA-256 (which tells contents apart)."""
+and a line a file that is there: one program reads the first of them, beside one that reads all others, as many
+boards have two cores (so whoever asks names the largest first). The files' names begin with no dash. MD5 comes
+first: what is looked for is damage, not a forger who could write to the board anyway, and on BusyBox it is three
+times as quick as SHA-256 (which tells contents apart)."""
 
 ARRIVED = "@arrived"
 """What a command says that goes on to compute checksums when what was sent is there."""

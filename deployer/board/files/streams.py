@@ -157,6 +157,7 @@ def send_checked(remote: Remote, pieces: Sequence[Piece], *, on_bytes: OnBytes) 
 
     None where this cannot be one command, and nothing was done. Raises TransferError, BoardUnreachable.
     """
+    pieces = sorted(pieces, key=lambda piece: -piece.size_bytes)  # the largest is checked beside the others
     folders = {piece.target.parent for piece in pieces}
     names = [piece.target.name for piece in pieces]
     if len(folders) != 1 or any(piece.in_place for piece in pieces) or len(list(digests.batches(names))) != 1:
