@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,3 +44,22 @@ def test_recordings_and_a_checkpoint_go_through_the_commands(
     [row] = json.loads(capsys.readouterr().out)["comparisons"]
     assert (row["reference"], row["candidate"]) == ("torch", "onnx")
     assert row["max_abs"] < 1e-4
+
+
+def test_an_export_says_nothing_beside_its_report(kws_folder: Callable[..., Path], tmp_path: Path) -> None:
+    """No tool that takes part in it leaves words of its own on stderr when the command ends."""
+    pytest.importorskip("onnxsim", reason="onnxsim is not installed")
+    words = [
+        "export",
+        "--model",
+        "kws",
+        "--checkpoint",
+        str(kws_folder("CNN-S")),
+        "--out",
+        str(tmp_path),
+        "-q",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "deployer", *words], capture_output=True, text=True, check=False
+    )
+    assert (0, "") == (done.returncode, done.stderr)
