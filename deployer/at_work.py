@@ -5,24 +5,32 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from board_runner.errors import UsageError
 from deployer import __version__, artifacts, hooks, keep_run, on_board, records
 from deployer import bench as bench_step
 from deployer import run as run_step
-from deployer.board.base import Board
+from deployer.board.base import Board, BoardFacts
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
-from deployer.errors import HookFailed, ProgramFailed
+from deployer.errors import BoardUnreachable, HookFailed, ProgramFailed
 from deployer.events import Emit, ignore
 from deployer.history import interchange
 from deployer.hooks import Hooked
+from deployer.measuring import environment, findings
+from deployer.measuring.conduct import GOVERNOR
+from deployer.measuring.plan import Plan
+from deployer.measuring.request import Request
 from deployer.project import Project
 from deployer.push import BoardFile
 from deployer.records import RunRecord
 from deployer.release import lock
+
+AGAINST = "models/against.img"
+"""Where the other model of a bench in turns lies on the board."""
 
 
 def run(
@@ -79,34 +87,56 @@ def bench(
     *,
     runs: int | None = None,
     files: list[BoardFile] | None = None,
+    request: Request | None = None,
     emit: Emit = ignore,
 ) -> Benched:
-    """Push what is missing, run every clip `runs` times, keep the record in the history."""
+    """Push what is missing, run every clip `runs` times or as `request` says, keep the record in the history.
+
+    A board that is lost meanwhile is waited for, set up again and gone on with.
+    """
+    request = request or Request(runs=runs)
     history = project.history(emit)
     history.prepare()  # what would keep the record from being kept is told before the bench, not after it
     files = on_board.board_files(project, emit=emit) if files is None else files
-    runs = runs or project.deployment.settings.bench.runs
+    if request.against is not None:
+        files = [*files, BoardFile(source=request.against, name=PurePosixPath(AGAINST))]
+    settings = project.deployment.settings.bench
     placed = project.program_on(config)
+    plan = Plan(
+        program=placed,
+        clips=tuple(clip.name for clip in project.clips),
+        runs=request.most_runs(settings.runs),
+        warm_up=settings.warm_up if request.warm_up is None else request.warm_up,
+        against=_other(placed, request),
+    )
+    under_way = bench_step.Bench(
+        plan,
+        emit=emit,
+        minutes=request.minutes,
+        stable=request.is_stable if request.until_stable is not None else None,
+        governor=GOVERNOR if request.pin else None,
+    )
     run_id, created = records.new_id("bench")
-    with SshBoard(config) as board:
-        on_board.push_to(board, project, config, files, emit=emit)
-        facts = board.facts(placed.directory)
-        with working(board, "deploy bench", emit=emit) as hooked:
-            clips = [clip.name for clip in project.clips]
-            measured = bench_step.bench(board, placed, clips, runs=runs, emit=emit)
+    seen = _Seen()
+    cut_short = _to_its_end(under_way, project, config, files, seen, emit=emit)
+    measured = under_way.measured(cut_short)
     record = RunRecord(
         id=run_id,
         kind="bench",
         created=created,
         model=project.model_name,
-        board=keep_run.board_info(config, facts),
+        board=keep_run.board_info(config, seen.facts),
         labels=tuple(project.labels),
         targets=project.targets,
         sha256={str(file.name): artifacts.sha256(file.source) for file in files},
         settings={
-            "runs": runs,
+            "runs": plan.runs,
+            "warm_up": plan.warm_up,
+            "minutes": request.minutes,
+            "until_stable": request.until_stable,
             "timeout_s": placed.timeout_s,
             "argv": " ".join(placed.argv("CLIP")),
+            "against": None if request.against is None else str(request.against),
             "directory": str(placed.directory),
             "chip": project.deployment.settings.chip,
             "image_chip": str(project.image_facts.chip),
@@ -115,14 +145,60 @@ def bench(
         samples=(),
         clip_seconds=project.clip_seconds,
         tool_version=__version__,
+        command=request.command,
+        environment=seen.environment,
     )
-    record = measured.into(record)
+    record = findings.into(measured.into(record), request)
     interchange.keep(history, record)
-    return Benched(
-        record=record,
-        cut_short=measured.cut_short,
-        hook_failure=hooked.failure,
-    )
+    return Benched(record=record, cut_short=measured.cut_short, hook_failure=seen.hook_failure)
+
+
+@dataclass
+class _Seen:
+    """What is known of the board, as it was when the bench first reached it; after-hooks of its last end."""
+
+    facts: BoardFacts = field(default_factory=BoardFacts)
+    environment: dict[str, Any] = field(default_factory=dict)
+    hook_failure: HookFailed | None = None
+
+
+def _to_its_end(
+    under_way: bench_step.Bench,
+    project: Project,
+    config: BoardConfig,
+    files: list[BoardFile],
+    seen: _Seen,
+    *,
+    emit: Emit,
+) -> BaseException | None:
+    """Run what is left, over as many connections as it takes; what ended it early, once something was measured."""
+    while True:
+        try:
+            with SshBoard(config) as board:
+                on_board.push_to(board, project, config, files, emit=emit)
+                if not seen.environment:
+                    seen.facts = board.facts(project.program_on(config).directory)
+                    seen.environment |= environment.of_board(board, seen.facts)
+                with working(board, "deploy bench", emit=emit) as hooked:
+                    seen.environment.setdefault("before", environment.snapshot(board))
+                    under_way.proceed(board)
+                    seen.environment["after"] = environment.snapshot(board)
+                seen.hook_failure = hooked.failure
+                return None
+        except bench_step.Broken:
+            if under_way.is_over:
+                return None
+        except (BoardUnreachable, ProgramFailed, KeyboardInterrupt) as e:
+            if not under_way.has_begun:
+                raise
+            return e
+
+
+def _other(placed: run_step.Program, request: Request) -> run_step.Program | None:
+    """The second variant: another model, or the same once more."""
+    if request.against is not None:
+        return dataclasses.replace(placed, model=AGAINST)
+    return placed if request.noise_floor else None
 
 
 @contextlib.contextmanager

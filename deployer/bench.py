@@ -87,6 +87,11 @@ class Bench:
         self._ill: list[tuple[Item, Ran, ProgramFailed]] = []
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the board was ever told to run something."""
+        return self._began_s is not None
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing is left to run."""
         late = self._began_s is not None and time.monotonic() >= self._until_s()

@@ -15,7 +15,15 @@ from deployer.errors import ConfigError
 from deployer.fleet import inventory
 
 if TYPE_CHECKING:  # their text is what counts
-    from deployer.checked_kinds import AbsolutePath, AtLeastOne, Cosine, Distance, Positive, Share
+    from deployer.checked_kinds import (
+        AbsolutePath,
+        AtLeastNone,
+        AtLeastOne,
+        Cosine,
+        Distance,
+        Positive,
+        Share,
+    )
 
 FILE_NAME = "deploy.yaml"
 
@@ -93,6 +101,7 @@ class BenchSection(Checked):
     """How often, and how long to wait for one run."""
 
     runs: AtLeastOne = 10
+    warm_up: AtLeastNone = 1  # starts before those that count
     timeout_s: Positive = 60.0
 
 

@@ -13,7 +13,7 @@ from deployer.reporting.data import of_record as as_data
 from deployer.reporting.tiles import accuracy_text
 from deployer.statistics import ClipSummary, summarise
 
-__all__ = ["accuracy_text", "as_data", "clip_table", "summary_lines"]
+__all__ = ["accuracy_text", "as_data", "clip_table", "ms", "summary_lines"]
 
 
 def clip_table(record: RunRecord) -> Table:
@@ -34,6 +34,11 @@ def clip_table(record: RunRecord) -> Table:
     return table
 
 
+def ms(value_ms: float | None) -> str:
+    """A time in a table: `-` where the runs are too few for such a percentile."""
+    return "-" if value_ms is None else f"{value_ms:.3f}"
+
+
 def summary_lines(record: RunRecord) -> list[str]:
     """The figures under the table, a line each."""
     summary = summarise(record)
@@ -42,7 +47,7 @@ def summary_lines(record: RunRecord) -> list[str]:
     invoke, post = summary.invoke, summary.post_process
     lines = [
         f"invoke         median {invoke.median_ms:.3f} ms   (min {invoke.min_ms:.3f}, "
-        f"p90 {invoke.p90_ms:.3f}, p95 {invoke.p95_ms:.3f}, max {invoke.max_ms:.3f})",
+        f"p90 {ms(invoke.p90_ms)}, p95 {ms(invoke.p95_ms)}, max {invoke.max_ms:.3f})",
         f"post-process   median {post.median_ms:.3f} ms",
     ]
     if summary.start_load_io is not None:
@@ -69,4 +74,4 @@ def _row(clip: ClipSummary, labels: Sequence[str]) -> list[str]:
         spread.max_ms,
         clip.post_process_median_ms,
     )
-    return [clip.clip, says, shown(clip.target, labels), str(clip.runs), *(f"{t:.3f}" for t in times)]
+    return [clip.clip, says, shown(clip.target, labels), str(clip.runs), *map(ms, times)]

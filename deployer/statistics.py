@@ -1,4 +1,4 @@
-"""Samples -> the figures of a table. Percentiles are numpy's, linear between the two nearest samples."""
+"""Samples -> the figures of a table. Percentiles are given where the sample supports them (`intervals`)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deployer.measuring.intervals import percentile
 from deployer.records import RunRecord, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Where the values of one quantity lie, in milliseconds."""
+    """Where the values of one quantity lie, in milliseconds; a percentile is None where the runs are too few."""
 
     min_ms: float
     median_ms: float
-    p90_ms: float
-    p95_ms: float
+    p90_ms: float | None
+    p95_ms: float | None
     max_ms: float
 
     @classmethod
     def of(cls, values_ms: Sequence[float]) -> Spread:
         """At least one value."""
-        low, median, p90, p95, high = np.percentile(values_ms, [0, 50, 90, 95, 100])
         return cls(
-            min_ms=float(low),
-            median_ms=float(median),
-            p90_ms=float(p90),
-            p95_ms=float(p95),
-            max_ms=float(high),
+            min_ms=float(min(values_ms)),
+            median_ms=float(np.median(values_ms)),
+            p90_ms=percentile(values_ms, 0.9),
+            p95_ms=percentile(values_ms, 0.95),
+            max_ms=float(max(values_ms)),
         )
 
 

@@ -48,6 +48,6 @@ def test_the_three_commands_do_the_main_job(board: netns.RunningBoard, project: 
     report = json.loads(_deploy(board, project, "report --json").stdout)
 
     assert (board.root / "customer/deploy/current/models/eat.img").is_file()
-    assert 10 == len(report["record"]["samples"])
+    assert 10 == len([s for s in report["record"]["samples"] if not s["warm_up"]])
     assert "real-time factor" in bench.stdout
     assert "offline" in compared.stdout

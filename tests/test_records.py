@@ -102,7 +102,7 @@ def test_the_summary_counts_what_the_samples_say(record: RunRecord) -> None:
 
     assert summary is not None
     assert (summary.invoke.min_ms, summary.invoke.median_ms, summary.invoke.max_ms) == (10.0, 25.0, 40.0)
-    assert summary.invoke.p90_ms == pytest.approx(37.0)
+    assert (None, None) == (summary.invoke.p90_ms, summary.invoke.p95_ms)  # four runs tell of neither
     assert (summary.correct, summary.judged) == (1, 2)
     assert summary.clips_per_s == pytest.approx(1000 / 25.5)
     assert summary.real_time_factor == pytest.approx(0.0255 / 5)

@@ -28,6 +28,7 @@ CHIPS = {
 
 MSYS = Path("sys/class/mstar/msys")
 SOC = Path("sys/devices/soc0")
+CPUFREQ = Path("sys/devices/system/cpu/cpufreq/policy0")
 THERMAL = Path("sys/class/thermal/thermal_zone0")
 RANDOM = Path("proc/sys/kernel/random")
 PRINTK = Path("sys/module/printk/parameters")
@@ -50,6 +51,7 @@ def lay_out(root: Path, chip: str) -> None:
         MSYS,
         SOC,
         THERMAL,
+        CPUFREQ,
         RANDOM,
         PRINTK,
     ):
@@ -61,6 +63,9 @@ def lay_out(root: Path, chip: str) -> None:
     chip_id = said.chip_id
     _node(root / SOC / "soc_id", None if chip_id is None else f"{chip_id}\n")
     _node(root / MSYS / "CHIP_ID", None if chip_id is None else f"Chip_ID: 0x{chip_id:X}\n")
+    _node(root / CPUFREQ / "scaling_governor", "ondemand\n")
+    _node(root / CPUFREQ / "scaling_cur_freq", "1200000\n")
+    _node(root / CPUFREQ / "scaling_max_freq", "1200000\n")
     _node(root / RANDOM / "boot_id", f"{uuid.uuid4()}\n")  # every start is a boot
     _node(root / PRINTK / "time", "N\n")  # what programs leave in the kernel's log has no times
     kernel_log(root).touch()

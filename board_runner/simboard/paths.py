@@ -14,6 +14,7 @@ BOARD_PREFIXES = (
     "/sys/class/mstar/msys",
     "/sys/class/thermal",
     "/sys/devices/soc0",
+    "/sys/devices/system/cpu",
     "/sys/dla",
     "/sys/module/printk",
 )

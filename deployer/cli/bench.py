@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deployer import at_work, report
+from deployer.board.config import BoardConfig
 from deployer.cli import bench_models, fleet
 from deployer.cli import push as push_command
+from deployer.cli.bench_options import Wanted, measured
 from deployer.cli.console import results
 from deployer.cli.options import Asked, Session, boards, common, dry_run
-from deployer.errors import CheckFailed
+from deployer.errors import CheckFailed, ConfigError
+from deployer.events import Emit
 from deployer.project import Project
+from deployer.records import RunRecord
+
+if TYPE_CHECKING:
+    from deployer.measuring.gate import Comparison
+    from deployer.push import BoardFile
 
 
 @click.command("bench")
 @boards
 @dry_run
-@click.option("--runs", type=click.IntRange(min=1), help="Runs of each clip.")
-@click.option(
-    "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 1 below this share of right clips."
-)
+@measured
 @click.option(
     "--all-models",
     is_flag=True,
     help="Time every model on this host, beside ONNX Runtime and PyTorch; asks no board.",
 )
 @click.option(
-    "--model", "wanted", multiple=True, help="With --all-models: this one alone; several may be given."
+    "--model", "models", multiple=True, help="With --all-models: this one alone; several may be given."
 )
 @common
 def command(
@@ -36,80 +43,145 @@ def command(
     asked: Asked,
     *,
     dry_run: bool,
-    runs: int | None,
-    min_accuracy: float | None,
+    wanted: Wanted,
     all_models: bool,
-    wanted: tuple[str, ...],
+    models: tuple[str, ...],
 ) -> None:
     """Run every clip on the board, or on many, several times; pushes what is missing, keeps each as a run."""
-    if all_models or wanted:
-        bench_models.show(session, runs=runs, wanted=wanted)
+    if all_models or models:
+        bench_models.show(session, runs=wanted.runs, wanted=models)
         return
     project = Project(session.deployment)
     if dry_run:
         push_command.push(session, project, asked, dry_run=True, command="bench")
-    elif asked.many:
-        _many(session, project, asked, runs=runs, min_accuracy=min_accuracy)
-    else:
-        with session.progress() as emit:
-            done = at_work.bench(project, asked.one(session), runs=runs, emit=emit)
-        session.show(report.as_data(done.record), lambda: show(done))
-        done.raise_failure()
-        judge(done, min_accuracy)
+        return
+    baseline = _baseline(project, wanted)
+    run = partial(_run, session, project, wanted)
+    if asked.many:
+        files = push_command.prepared(session, project)
+        fleet.over(session, asked, _work(wanted, baseline, partial(run, files=files)))
+        return
+    with session.progress() as emit:
+        done = run(asked.one(session), emit)
+    found = compare(done.record, wanted, baseline)
+    session.show(_data(done, found), lambda: show(done, found))
+    judge(done, found, wanted)
 
 
-def show(done: at_work.Benched) -> None:
-    """The table, the figures under it, and the name of the run."""
+def show(done: at_work.Benched, found: Comparison | None = None) -> None:
+    """The table, the figures under it, what they are worth, and the name of the run."""
+    from deployer.measuring import findings
+
     console = results()
-    if done.record.samples:
+    if done.record.counted:
         console.print(report.clip_table(done.record))
-    for line in report.summary_lines(done.record):
+    for line in [*report.summary_lines(done.record), *findings.lines(done.record)]:
         console.print(line)
+    if found is not None:
+        console.print(f"compared       {found.in_words()}", markup=False)
+        for note in found.notes:
+            console.print(f"[yellow]note[/]           {note}")
+        if found.runs_needed is not None:
+            console.print(f"[yellow]note[/]           about {found.runs_needed} runs would make it clear")
     console.print(f"run: {done.record.id}")
 
 
-def judge(done: at_work.Benched, min_accuracy: float | None) -> None:
-    """Raise CheckFailed when the bench stays under the asked accuracy."""
+def compare(record: RunRecord, wanted: Wanted, baseline: RunRecord | None) -> Comparison | None:
+    """Against the baseline, or the other model in turns; None where neither was asked for. Raises CheckFailed."""
+    from deployer.measuring import findings, gate
+
+    limit = wanted.fail_above or findings.LIMIT
+    if wanted.against is not None:
+        floor = gate.noise_floor_of(baseline) if baseline is not None else 0.0
+        names = ("this model", wanted.against.name)
+        return gate.of_turns(record.samples, limit=limit, names=names, floor=floor)
+    return None if baseline is None else gate.against_baseline(baseline, record, limit=limit)
+
+
+def judge(done: at_work.Benched, found: Comparison | None, wanted: Wanted) -> None:
+    """Raise what went wrong, CheckFailed for a regression, and for an accuracy below the one asked for."""
     from deployer.statistics import summarise
 
+    done.raise_failure()
+    if found is not None and wanted.fail_above is not None:
+        found.raise_failure()
     summary = summarise(done.record)
-    if min_accuracy is None or summary is None:
-        return
-    if summary.accuracy is None or summary.accuracy < min_accuracy:
-        raise CheckFailed(f"accuracy {report.accuracy_text(summary)}, asked for {min_accuracy:.0%}")
+    least = wanted.min_accuracy
+    if least is not None and summary is not None and (summary.accuracy is None or summary.accuracy < least):
+        raise CheckFailed(f"accuracy {report.accuracy_text(summary)}, asked for {least:.0%}")
 
 
-def _many(
-    session: Session, project: Project, asked: Asked, *, runs: int | None, min_accuracy: float | None
-) -> None:
-    files = push_command.prepared(session, project)
+def _run(
+    session: Session,
+    project: Project,
+    wanted: Wanted,
+    config: BoardConfig,
+    emit: Emit,
+    *,
+    files: list[BoardFile] | None = None,
+) -> at_work.Benched:
+    from deployer.measuring.request import Request
 
-    def judged(done: at_work.Benched) -> None:
-        done.raise_failure()
-        judge(done, min_accuracy)
-
-    work = fleet.Work(
-        command="bench",
-        job=lambda config, emit: at_work.bench(project, config, runs=runs, files=files, emit=emit),
-        columns=("accuracy", "invoke ms, median", "p95", "runs", "failed", "record"),
-        row=_row,
-        data=_data,
-        judge=judged,
+    request = Request(
+        runs=wanted.runs,
+        warm_up=wanted.warm_up,
+        minutes=wanted.minutes,
+        until_stable=wanted.until_stable,
+        against=wanted.against,
+        noise_floor=wanted.noise_floor,
+        pin=wanted.pin,
+        command=wanted.words(session, config),
     )
-    fleet.over(session, asked, work)
+    return at_work.bench(project, config, files=files, request=request, emit=emit)
+
+
+def _baseline(project: Project, wanted: Wanted) -> RunRecord | None:
+    """Read, and refused where it is none, before anything is measured."""
+    from pathlib import Path
+
+    from deployer import records
+    from deployer.measuring import gate
+
+    if wanted.baseline is None:
+        if wanted.fail_above is not None and wanted.against is None:
+            raise ConfigError(
+                "--fail-above needs something to compare with", hint="add --baseline or --against"
+            )
+        return None
+    path = Path(wanted.baseline)
+    baseline = records.load(path) if path.is_file() else project.history().record(wanted.baseline)
+    gate.check_baseline(baseline)
+    return baseline
+
+
+def _work(
+    wanted: Wanted, baseline: RunRecord | None, run: Callable[[BoardConfig, Emit], at_work.Benched]
+) -> fleet.Work[at_work.Benched]:
+    return fleet.Work(
+        command="bench",
+        job=run,
+        columns=("accuracy", "invoke ms, median", "p95", "runs", "failed", "steady", "run"),
+        row=_row,
+        data=lambda done: _data(done, compare(done.record, wanted, baseline)),
+        judge=lambda done: judge(done, compare(done.record, wanted, baseline), wanted),
+    )
 
 
 def _row(done: at_work.Benched) -> tuple[str, ...]:
     from deployer.statistics import summarise
 
     summary = summarise(done.record)
-    runs, failed = str(len(done.record.samples)), str(len(done.record.failures))
+    runs, failed = str(len(done.record.counted)), str(len(done.record.failures))
     if summary is None:
-        return ("-", "-", "-", runs, failed, done.record.id)
+        return ("-", "-", "-", runs, failed, "-", done.record.id)
     invoke = summary.invoke
-    times = (f"{invoke.median_ms:.3f}", f"{invoke.p95_ms:.3f}")
-    return (report.accuracy_text(summary), *times, runs, failed, done.record.id)
+    times = (f"{invoke.median_ms:.3f}", report.ms(invoke.p95_ms))
+    steady = {True: "yes", False: "no", None: "?"}[done.record.measured.get("steady")]
+    return (report.accuracy_text(summary), *times, runs, failed, steady, done.record.id)
 
 
-def _data(done: at_work.Benched) -> dict[str, Any]:
-    return report.as_data(done.record)
+def _data(done: at_work.Benched, found: Comparison | None) -> dict[str, Any]:
+    from deployer.measuring import findings
+
+    data = report.as_data(done.record)
+    return data if found is None else {**data, "comparison": findings.as_data(found)}

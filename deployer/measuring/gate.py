@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from deployer.errors import CheckFailed
 from deployer.measuring import steadiness
 from deployer.measuring.intervals import LEVEL, RESAMPLES, median_interval, smoothed_medians
+from deployer.measuring.steadiness import LEAST_EACH
 from deployer.records import RunRecord, Sample
-
-LEAST_RUNS = 6
-"""Of each clip and side: fewer have no interval."""
 
 _SEED = 20150401
 _BLOCKS = 4
@@ -84,22 +82,27 @@ class Comparison:
         )
 
 
+def check_baseline(record: RunRecord) -> None:
+    """Raises CheckFailed for a bench that nothing can be held against."""
+    found = steadiness.judge(record.counted)
+    if found.steady is False:
+        raise CheckFailed(
+            f"{record.id} is no baseline: {'; '.join(found.reasons)}",
+            hint="bench it again when the board is at rest: pinned governor, no other programs, warm",
+        )
+
+
 def against_baseline(baseline: RunRecord, candidate: RunRecord, *, limit: float) -> Comparison:
     """A bench against an earlier one. Raises CheckFailed for an unsteady baseline, or one without a common clip.
 
     The baseline's own noise floor counts, where it has one.
     """
-    steady = steadiness.judge(baseline.counted)
-    if steady.steady is False:
-        raise CheckFailed(
-            f"{baseline.id} is no baseline: {'; '.join(steady.reasons)}",
-            hint="bench it again when the board is at rest: pinned governor, no other programs, warm",
-        )
+    check_baseline(baseline)
     a, b = _times(baseline.counted), _times(candidate.counted)
-    common = [clip for clip in a if min(len(a[clip]), len(b.get(clip, ()))) >= LEAST_RUNS]
+    common = [clip for clip in a if min(len(a[clip]), len(b.get(clip, ()))) >= LEAST_EACH]
     if not common:
         raise CheckFailed(
-            f"{baseline.id} and {candidate.id} cannot be compared: no clip with {LEAST_RUNS} runs in both",
+            f"{baseline.id} and {candidate.id} cannot be compared: no clip with {LEAST_EACH} runs in both",
             hint="bench the same clips, with --runs 30 or more",
         )
     effect, low, high = _independent([(a[clip], b[clip]) for clip in common])

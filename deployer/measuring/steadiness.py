@@ -15,6 +15,7 @@ All is judged on each run's time by the median of its clip, in the order of the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ from deployer.records import Sample
 
 LEAST_RUNS = 20
 """Fewer runs cannot tell; then nothing is claimed."""
+
+LEAST_EACH = 6
+"""Runs of a clip: fewer say too little of its median."""
 
 _DRIFT, _DRIFT_P = 0.02, 0.01
 _THROTTLED, _THROTTLED_SHARE = 0.98, 0.05
@@ -59,8 +63,15 @@ def relative(samples: Sequence[Sample]) -> Series:
     return np.array([s.invoke_ms / medians[s.clip] if medians[s.clip] else 1.0 for s in samples])
 
 
+def repeated(samples: Sequence[Sample]) -> list[Sample]:
+    """The runs of clips that ran often enough to be held against their own median."""
+    counts = Counter(sample.clip for sample in samples)
+    return [sample for sample in samples if counts[sample.clip] >= LEAST_EACH]
+
+
 def judge(samples: Sequence[Sample]) -> Steadiness:
     """Judge the counted runs of one bench, in their order."""
+    samples = repeated(samples)
     times = relative(samples)
     if times.size < LEAST_RUNS or times.min() == times.max():
         return Steadiness(steady=None if times.size < LEAST_RUNS else True)

@@ -31,6 +31,11 @@ def accuracy_text(summary: Summary) -> str:
     return f"{summary.correct} of {summary.judged} clips right ({summary.accuracy:.0%})"
 
 
+def ms_text(value_ms: float | None) -> str:
+    """`57.121 ms`, or that there were too few runs for such a figure."""
+    return "too few runs" if value_ms is None else f"{value_ms:.3f} ms"
+
+
 def tiles(record: RunRecord, summary: Summary | None) -> list[Tile]:
     """Of a bench, a run or a parsed log."""
     if summary is None:
@@ -43,7 +48,7 @@ def tiles(record: RunRecord, summary: Summary | None) -> list[Tile]:
             value=f"{invoke.median_ms:.3f} ms",
             note=f"{invoke.min_ms:.3f} to {invoke.max_ms:.3f} ms",
         ),
-        Tile(name="invoke time, p95", value=f"{invoke.p95_ms:.3f} ms", note=f"p90 {invoke.p90_ms:.3f} ms"),
+        Tile(name="invoke time, p95", value=ms_text(invoke.p95_ms), note=f"p90 {ms_text(invoke.p90_ms)}"),
         Tile(name="post process, median", value=f"{summary.post_process.median_ms:.3f} ms"),
         Tile(name="throughput", value=f"{summary.clips_per_s:.2f} clips/s"),
     ]

@@ -56,7 +56,7 @@ def test_a_team_runs_and_benches_its_board(pytester: pytest.Pytester, simulated:
             done.assert_latency(median_ms_at_most=60, max_ms_at_most=60)
             done.assert_latency(median_ms_at_most=60, clip="{CLIPS[1]}")
             done.assert_accuracy(at_least=0.5)
-            assert {{4}} == {{len(done.record.samples)}}
+            assert {{4}} == {{len(done.record.counted)}}
         """
     )
     result = pytester.runpytest_subprocess(*PLUGIN, "--board", simulated)

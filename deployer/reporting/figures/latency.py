@@ -87,7 +87,9 @@ def _ranked(rows: Sequence[ClipRow], name: str) -> Plot:
 
 def _columns(rows: Sequence[ClipRow]) -> tuple[Array, Array, Array, Array]:
     spreads = [row.invoke for row in rows if row.invoke is not None]
-    table = np.array([[s.min_ms, s.median_ms, s.p90_ms, s.max_ms] for s in spreads])
+    table = np.array(
+        [[s.min_ms, s.median_ms, s.max_ms if s.p90_ms is None else s.p90_ms, s.max_ms] for s in spreads]
+    )
     return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
 
 
