@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer import interrupts
 from deployer.errors import CheckFailed
-from deployer.events import Advanced, Emit, Finished, Logged, Started
+from deployer.events import Advanced, Emit, Finished, Logged, Started, Warned
 from deployer.export import weights
 from deployer.export.sources import WEIGHTS
 from deployer.training import evaluate
@@ -168,6 +168,7 @@ class Session:
             interrupts.check()
         except KeyboardInterrupt:
             self._save()
+            self.emit(Warned(step=STEP, message=f"{self.folder.path} is saved; the same command goes on"))
             raise
 
     def _save(self) -> None:

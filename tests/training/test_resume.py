@@ -13,7 +13,7 @@ import pytest
 
 from board_runner.errors import ModelError, UsageError
 from deployer import interrupts, training
-from deployer.events import Advanced, Event
+from deployer.events import Advanced, Event, Warned
 from deployer.training.settings import Limits, TrainSettings
 
 pytestmark = pytest.mark.torch
@@ -64,13 +64,17 @@ def test_ctrl_c_between_any_two_steps_changes_nothing(
     """Interrupted by a real signal in the first and in the second epoch, then gone on: the same to the last bit."""
     folder = tmp_path / "r1"
     for stop_at in (2, 4):
+        said: list[str] = []
 
-        def emit(event: Event, stop_at: int = stop_at) -> None:
+        def emit(event: Event, stop_at: int = stop_at, said: list[str] = said) -> None:
+            if isinstance(event, Warned):
+                said.append(event.message)
             if isinstance(event, Advanced) and event.done == stop_at:
                 signal.raise_signal(signal.SIGINT)
 
         with interrupts.handled(), pytest.raises(KeyboardInterrupt):
             training.run(tones, folder, tiny(), limits=CPU, emit=emit)
+        assert said == [f"{folder} is saved; the same command goes on"]
         state = torch.load(folder / "state.pt")
         assert 3 * state["epoch"] + state["step"] == stop_at
     assert training.run(tones, folder, tiny(), limits=CPU).finished
