@@ -40,5 +40,5 @@ def _slices(node: Node, constants: MutableMapping[str, Array]) -> list[Node]:
         for name, number in zip(names, (end - size, end, node.attributes.get("axis", 0)), strict=True):
             constants[name] = np.asarray([number], np.int64)
         inputs = (node.inputs[0], *names)
-        made.append(Node(op_type="Slice", name=output, inputs=inputs, outputs=(output,)))
+        made.append(Node(op_type="Slice", name=f"{node.name}/{len(made)}", inputs=inputs, outputs=(output,)))
     return made
