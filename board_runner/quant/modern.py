@@ -34,7 +34,7 @@ def _slices(node: Node, constants: MutableMapping[str, Array]) -> list[Node]:
     if sizes is None:
         raise ModelError(f"{node.name}: Split without constant sizes has no integer form")
     ends = np.cumsum(np.asarray(sizes, np.int64))
-    made = []
+    made: list[Node] = []
     for output, size, end in zip(node.outputs, sizes, ends, strict=True):
         names = [f"{output}/{part}" for part in ("starts", "ends", "axes")]
         for name, number in zip(names, (end - size, end, node.attributes.get("axis", 0)), strict=True):
