@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
 from board_runner.errors import UsageError
 from deployer.cli.options import Session, common
 from deployer.project import Project
-from deployer.reporting import sources
-from deployer.reporting.page import Page
+
+if TYPE_CHECKING:  # `--help` needs none of it
+    from deployer.reporting.page import Page
 
 Format = Literal["html", "md", "github", "json", "junit", "csv"]
 
@@ -58,6 +59,8 @@ def command(
     A run or an evaluation is an id, its beginning, a tag or a record's file (default: the newest). A FILE is what
     `compare-sim --json` printed or `compare-sim --layers-out` left: its stages or layers are shown too.
     """
+    from deployer.reporting import sources
+
     project = Project(session.deployment)
     page = sources.gather(what, project.history())
     chosen = _form(session, form, out)
