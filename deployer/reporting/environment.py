@@ -19,7 +19,7 @@ class Fact:
 
 
 def facts(record: RunRecord) -> tuple[Fact, ...]:
-    """The run, the board, every setting, what is known of board and host, and what else was measured."""
+    """The run, the board, every setting, and what is known of board and host."""
     board = record.board
     known: list[tuple[str, str | None]] = [
         ("run", f"{record.id} ({record.kind})"),
@@ -33,7 +33,7 @@ def facts(record: RunRecord) -> tuple[Fact, ...]:
         ("temperature at the start", None if board.temperature_c is None else f"{board.temperature_c:g} °C"),
     ]
     found = {name: value for name, value in known if value is not None}
-    for name, value in [*flat(record.settings), *flat(record.environment), *flat(record.measured)]:
+    for name, value in [*flat(record.settings), *flat(record.environment)]:
         if found.get(name) != value:
             found[name if name not in found else f"{name}, as set"] = value
     return tuple(Fact(name, value) for name, value in found.items())

@@ -8,13 +8,12 @@ from functools import cached_property
 
 from deployer.evaluation.record import EvalRecord
 from deployer.layers.report import LayerReport
-from deployer.measuring import steadiness
-from deployer.measuring.steadiness import Steadiness
 from deployer.records import RunRecord
-from deployer.reporting import repeat
+from deployer.reporting import findings, repeat
 from deployer.reporting.clips import ClipRow, clip_rows
 from deployer.reporting.confusion import Confusion, confusion
 from deployer.reporting.evaluations import EvalView
+from deployer.reporting.findings import Findings
 from deployer.reporting.stages import Stages
 from deployer.reporting.tiles import Tile, tiles
 from deployer.statistics import Summary, summarise
@@ -28,18 +27,18 @@ class RunView:
     summary: Summary | None
     rows: tuple[ClipRow, ...]
     tiles: tuple[Tile, ...]
-    steadiness: Steadiness | None
+    findings: Findings
 
     @classmethod
     def of(cls, record: RunRecord) -> RunView:
         """Summarise a record."""
-        summary = summarise(record)
+        summary, found = summarise(record), findings.of(record)
         return cls(
             record=record,
             summary=summary,
             rows=clip_rows(record, summary),
-            tiles=tuple(tiles(record, summary)),
-            steadiness=steadiness.judge(record.counted) if summary is not None else None,
+            tiles=tuple(tiles(record, summary, found.invoke_interval_ms)),
+            findings=found,
         )
 
     @property

@@ -36,17 +36,21 @@ def ms_text(value_ms: float | None) -> str:
     return "too few runs" if value_ms is None else f"{value_ms:.3f} ms"
 
 
-def tiles(record: RunRecord, summary: Summary | None) -> list[Tile]:
-    """Of a bench, a run or a parsed log."""
+def tiles(
+    record: RunRecord, summary: Summary | None, interval_ms: tuple[float, float] | None = None
+) -> list[Tile]:
+    """Of a bench, a run or a parsed log; `interval_ms` is the median's, at 95 %."""
     if summary is None:
         return [_runs(record)]
     invoke = summary.invoke
+    extremes = f"{invoke.min_ms:.3f} to {invoke.max_ms:.3f} ms"
+    sure = f"95 % interval {interval_ms[0]:.3f} to {interval_ms[1]:.3f} ms; all " if interval_ms else ""
     found = [
         _accuracy(summary),
         Tile(
             name="invoke time, median",
             value=f"{invoke.median_ms:.3f} ms",
-            note=f"{invoke.min_ms:.3f} to {invoke.max_ms:.3f} ms",
+            note=f"{sure}{extremes}",
         ),
         Tile(name="invoke time, p95", value=ms_text(invoke.p95_ms), note=f"p90 {ms_text(invoke.p90_ms)}"),
         Tile(name="post process, median", value=f"{summary.post_process.median_ms:.3f} ms"),

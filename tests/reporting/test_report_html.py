@@ -143,7 +143,7 @@ def test_a_figure_takes_its_colours_from_the_page(record: RunRecord) -> None:
     assert not re.findall(r"#[0-9a-f]{6}\b", re.sub(r'(?:id|href|clip-path)="[^"]*"', "", plot.svg))
     assert "var(--accent)" in plot.svg
     assert "invoke time, ms</text>" in plot.svg
-    assert "of them take 20.000 ms or less" in plot.caption
+    assert "of them take 20.000 ms or less." in plot.caption
 
 
 def test_figures_are_the_same_for_the_same_record(record: RunRecord) -> None:

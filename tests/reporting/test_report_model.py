@@ -106,6 +106,45 @@ def test_a_bench_that_is_not_steady_says_so() -> None:
     assert "not steady" not in html.as_html(page([many])).lower()
 
 
+def test_what_a_bench_found_is_shown_as_it_was_kept(record: RunRecord) -> None:
+    """The interval of the median, the noise floor, a comparison in turns; nothing is judged anew."""
+    against = {
+        "baseline": "old",
+        "verdict": "slower",
+        "effect": 0.061,
+        "low": 0.04,
+        "high": 0.08,
+        "limit": 0.05,
+        "runs": 9,
+    }
+    measured = {
+        "steady": False,
+        "not_steady": ["<b>drift</b>"],
+        "invoke_interval_ms": [19.0, 21.0],
+        "noise_floor": 0.012,
+        "against": against,
+    }
+    text = html.as_html(page([dataclasses.replace(record, measured=measured)]))
+
+    for words in (
+        "95 % interval 19.000 to 21.000 ms; all 10.000 to 30.000 ms",
+        "&lt;b&gt;drift&lt;/b&gt;",
+        "Noise floor 1.20 %",
+        "slower: 6.1 % slower than old (95 % interval +4.0 to +8.0 %; limit 5.0 %)",
+    ):
+        assert words in text
+    with pytest.raises(UsageError, match=r"damaged run record: measured\.invoke_interval_ms"):
+        page([dataclasses.replace(record, measured={"invoke_interval_ms": 3})])
+
+
+def test_a_percentile_that_so_few_runs_cannot_tell_is_left_out(record: RunRecord) -> None:
+    """Nine runs have no p95; the tile says so and the table has a dash."""
+    text = markdown.as_markdown(page([record]))
+
+    assert "| invoke time, p95 | too few runs |" in text
+    assert "| 10.000 | 20.000 | – | – | 30.000 |" in text
+
+
 def test_stages_are_read_back_from_compare_sims_json(stages_json: dict[str, Any]) -> None:
     """The figures that are shown survive; what is no comparison is refused with place and field."""
     read = stages.parse(json.loads(json.dumps(stages_json)), "x.json")

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from board_runner.contract import Array
+from deployer.measuring.intervals import percentile
 from deployer.records import RunRecord
 from deployer.reporting.clips import ClipRow
 from deployer.reporting.figures.theme import ACCENT, BAD, INK, MUTED, SECOND, Plot, plot, shortened
@@ -22,13 +23,14 @@ _BINS = 60
 def histogram(record: RunRecord, *, name: str) -> Plot:
     """Of at least one sample that counts; the bins by the rule of Freedman and Diaconis (1981), at most 60."""
     values = np.array([sample.invoke_ms for sample in record.counted])
-    median, p95 = (float(v) for v in np.percentile(values, [50, 95]))
+    median, p95 = float(np.median(values)), percentile(values, 0.95)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.hist(values, bins=_edges(values).tolist(), color=ACCENT, alpha=0.75)
-        for at, colour, text in ((median, INK, "median"), (p95, BAD, "p95")):
-            axes.axvline(at, color=colour, lw=1.2, ls="-" if at == median else "--", label=f"{text} {at:.3f}")
+        axes.axvline(median, color=INK, lw=1.2, label=f"median {median:.3f}")
+        if p95 is not None:
+            axes.axvline(p95, color=BAD, lw=1.2, ls="--", label=f"p95 {p95:.3f}")
         axes.grid(axis="x", visible=False)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
         axes.set_xlabel("invoke time, ms")
@@ -36,7 +38,7 @@ def histogram(record: RunRecord, *, name: str) -> Plot:
 
     caption = (
         f"{values.size} runs from {values.min():.3f} to {values.max():.3f} ms; half of them take "
-        f"{median:.3f} ms or less, 95 % of them {p95:.3f} ms or less."
+        f"{median:.3f} ms or less" + (f", 95 % of them {p95:.3f} ms or less." if p95 is not None else ".")
     )
     return plot(draw, name=name, title="Invoke time", caption=caption, width=WIDTH, height=HEIGHT)
 
@@ -57,7 +59,8 @@ def _named(rows: Sequence[ClipRow], name: str) -> Plot:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.hlines(at, low, high, color=MUTED, lw=1.2)
-        axes.plot(p90, at, "|", ms=9, color=SECOND, label="p90")
+        if np.isfinite(p90).any():
+            axes.plot(p90, at, "|", ms=9, color=SECOND, label="p90")
         axes.plot(median, at, "o", ms=5, color=ACCENT, label="median")
         axes.set_yticks(at, [shortened(row.clip) for row in rows], fontsize=8)
         axes.grid(axis="y", visible=False)
@@ -76,7 +79,8 @@ def _ranked(rows: Sequence[ClipRow], name: str) -> Plot:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.fill_between(rank, low[keep], high[keep], color=ACCENT, alpha=0.15, lw=0, label="min to max")
-        axes.plot(rank, p90[keep], color=SECOND, lw=0.9, label="p90")
+        if np.isfinite(p90).any():
+            axes.plot(rank, p90[keep], color=SECOND, lw=0.9, label="p90")
         axes.plot(rank, median[keep], color=ACCENT, lw=1.5, label="median")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
         axes.set_xlabel("clips, fastest median first")
@@ -87,8 +91,9 @@ def _ranked(rows: Sequence[ClipRow], name: str) -> Plot:
 
 def _columns(rows: Sequence[ClipRow]) -> tuple[Array, Array, Array, Array]:
     spreads = [row.invoke for row in rows if row.invoke is not None]
+    # A percentile that so few runs cannot tell is not drawn.
     table = np.array(
-        [[s.min_ms, s.median_ms, s.max_ms if s.p90_ms is None else s.p90_ms, s.max_ms] for s in spreads]
+        [[s.min_ms, s.median_ms, np.nan if s.p90_ms is None else s.p90_ms, s.max_ms] for s in spreads]
     )
     return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
 
