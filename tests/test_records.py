@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from board_runner.errors import UsageError
-from deployer import records, report
+from deployer import records
 from deployer.records import BoardInfo, Failure, RunRecord, Sample
-from deployer.reporting import markdown
+from deployer.reporting import data, markdown
 from deployer.reporting.page import page
 from deployer.statistics import summarise
 
@@ -127,4 +127,4 @@ def test_a_record_without_samples_still_makes_a_report(record: RunRecord) -> Non
 
     assert summarise(empty) is None
     assert "No run gave a result." in markdown.as_markdown(page([empty]))
-    assert json.loads(json.dumps(report.as_data(empty)))["summary"] is None
+    assert json.loads(json.dumps(data.of_record(empty)))["summary"] is None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from deployer import pipeline, report
+from deployer import pipeline
 from deployer.cli import bench as bench_command
 from deployer.cli import compared
 from deployer.cli import push as push_command
 from deployer.cli.options import Session, board, common, dry_run
 from deployer.project import Project
+from deployer.reporting import data
 
 
 @click.command("all")
@@ -31,7 +32,7 @@ def command(session: Session, board_name: str | None, dry_run: bool) -> None:
 
     value = {
         "comparison": compared.as_data(done.compared),
-        "bench": report.as_data(done.benched.record),
+        "bench": data.of_record(done.benched.record),
     }
     session.show(value, text)
     done.benched.raise_failure()

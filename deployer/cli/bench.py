@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deployer import at_work, report
+from deployer import at_work
 from deployer.board.config import BoardConfig
 from deployer.cli import bench_models, fleet
 from deployer.cli import push as push_command
@@ -19,6 +19,7 @@ from deployer.errors import CheckFailed, ConfigError
 from deployer.events import Emit
 from deployer.project import Project
 from deployer.records import RunRecord
+from deployer.reporting import data, terminal, tiles
 
 if TYPE_CHECKING:
     from deployer.measuring.gate import Comparison
@@ -74,8 +75,8 @@ def show(done: at_work.Benched, found: Comparison | None = None) -> None:
 
     console = results()
     if done.record.counted:
-        console.print(report.clip_table(done.record))
-    for line in [*report.summary_lines(done.record), *findings.lines(done.record)]:
+        console.print(terminal.clip_table(done.record))
+    for line in [*terminal.summary_lines(done.record), *findings.lines(done.record)]:
         console.print(line)
     if found is not None:
         console.print(f"compared       {found.in_words()}", markup=False)
@@ -108,7 +109,7 @@ def judge(done: at_work.Benched, found: Comparison | None, wanted: Wanted) -> No
     summary = summarise(done.record)
     least = wanted.min_accuracy
     if least is not None and summary is not None and (summary.accuracy is None or summary.accuracy < least):
-        raise CheckFailed(f"accuracy {report.accuracy_text(summary)}, asked for {least:.0%}")
+        raise CheckFailed(f"accuracy {tiles.accuracy_text(summary)}, asked for {least:.0%}")
 
 
 def _run(
@@ -175,13 +176,13 @@ def _row(done: at_work.Benched) -> tuple[str, ...]:
     if summary is None:
         return ("-", "-", "-", runs, failed, "-", done.record.id)
     invoke = summary.invoke
-    times = (f"{invoke.median_ms:.3f}", report.ms(invoke.p95_ms))
+    times = (f"{invoke.median_ms:.3f}", terminal.ms(invoke.p95_ms))
     steady = {True: "yes", False: "no", None: "?"}[done.record.measured.get("steady")]
-    return (report.accuracy_text(summary), *times, runs, failed, steady, done.record.id)
+    return (tiles.accuracy_text(summary), *times, runs, failed, steady, done.record.id)
 
 
 def _data(done: at_work.Benched, found: Comparison | None) -> dict[str, Any]:
     from deployer.measuring import findings
 
-    data = report.as_data(done.record)
-    return data if found is None else {**data, "comparison": findings.as_data(found)}
+    kept = data.of_record(done.record)
+    return kept if found is None else {**kept, "comparison": findings.as_data(found)}

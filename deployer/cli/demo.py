@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from deployer import demo, pipeline, report
+from deployer import demo, pipeline
 from deployer.cli import bench as bench_command
 from deployer.cli import compared
 from deployer.cli.options import Session, common
 from deployer.project import Project
-from deployer.reporting import markdown
+from deployer.reporting import data, markdown
 from deployer.reporting.page import page
 
 
@@ -34,7 +34,7 @@ def command(session: Session, out: Path, runs: int) -> None:
     written.write_text(markdown.as_markdown(page([done.benched.record])), encoding="utf-8")
     value = {
         "comparison": compared.as_data(done.compared),
-        "bench": report.as_data(done.benched.record),
+        "bench": data.of_record(done.benched.record),
         "report": str(written),
     }
 

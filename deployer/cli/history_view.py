@@ -42,7 +42,8 @@ def print_list(found: Sequence[Entry]) -> None:
 
 def print_run(entry: Entry, fields: Mapping[str, Any]) -> None:
     """What it was; and the figures, where it is a record of samples."""
-    from deployer import records, report
+    from deployer import records
+    from deployer.reporting import terminal
 
     console = results()
     board = f" on {entry.board}" if entry.board else ""
@@ -55,8 +56,8 @@ def print_run(entry: Entry, fields: Mapping[str, Any]) -> None:
         return
     record = records.of_fields(fields, place=entry.id)
     if record.samples:
-        console.print(report.clip_table(record))
-    for line in report.summary_lines(record):
+        console.print(terminal.clip_table(record))
+    for line in terminal.summary_lines(record):
         console.print(line)
 
 

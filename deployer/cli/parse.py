@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from deployer import report
 from deployer.cli.console import results
 from deployer.cli.options import Session, common
 from deployer.errors import ProgramFailed
 from deployer.logs import paste
 from deployer.project import Project
+from deployer.reporting import data, terminal
 
 
 @click.command("parse")
@@ -36,15 +36,15 @@ def command(session: Session, log: Path, save: bool) -> None:
     def text() -> None:
         console = results()
         if record.samples:
-            console.print(report.clip_table(record))
-        for line in report.summary_lines(record):
+            console.print(terminal.clip_table(record))
+        for line in terminal.summary_lines(record):
             console.print(line)
         for failure in record.failures:
             console.print(f"[yellow]no result:[/] {failure.clip}: {failure.reason}")
         if save:
             console.print(f"run: {record.id}")
 
-    session.show(report.as_data(record), text)
+    session.show(data.of_record(record), text)
     if not record.samples:
         raise ProgramFailed(
             f"{name}: no complete run in this log", hint="a run ends with a line `class id: N`"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployer.layers import files as layer_files
 from deployer.records import RunRecord
-from deployer.reporting.page import Page
 from deployer.statistics import Summary, summarise
+
+if TYPE_CHECKING:  # every command that keeps a run shows it as data
+    from deployer.reporting.page import Page
 
 
 def of_record(record: RunRecord, summary: Summary | None = None) -> dict[str, Any]:
@@ -20,6 +21,8 @@ def of_record(record: RunRecord, summary: Summary | None = None) -> dict[str, An
 
 def as_data(page: Page) -> dict[str, Any]:
     """One run as `of_record` has it; anything more as lists of `runs`, `evaluations`, `stages` and `layers`."""
+    from deployer.layers import files as layer_files
+
     runs = [of_record(view.record, view.summary) for view in page.runs]
     evaluations = [asdict(view.record) for view in page.evaluations]
     if len(runs) == 1 and not (evaluations or page.stages or page.layers):

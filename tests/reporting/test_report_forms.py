@@ -9,9 +9,11 @@ import json
 from typing import Any
 from xml.etree import ElementTree
 
+from rich.console import Console
+
 from deployer.layers import files
 from deployer.records import RunRecord
-from deployer.reporting import data, junit, markdown, sheet, stages
+from deployer.reporting import data, junit, markdown, sheet, stages, terminal
 from deployer.reporting.page import page
 from tests.reporting import made
 
@@ -116,3 +118,16 @@ def test_data_of_one_run_is_its_record_and_summary(record: RunRecord, layers_jso
     assert one == more["runs"][0]
     assert layers_json == more["layers"][0]
     json.loads(json.dumps(more, allow_nan=False))
+
+
+def test_a_terminal_shows_names_as_they_are(record: RunRecord) -> None:
+    """Brackets in a clip's or a board's name are no markup of rich."""
+    sample = dataclasses.replace(record.samples[0], clip="[/red] a[b].wav")
+    board = dataclasses.replace(record.board, name="[bold]desk")
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    console.print(terminal.clip_table(dataclasses.replace(record, samples=(sample,), board=board)))
+
+    text = out.getvalue()
+    assert "[/red] a[b].wav" in text
+    assert "eat on [bold]desk" in text

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from deployer.labels import shown
 from deployer.records import RunRecord
-from deployer.reporting.data import of_record as as_data
 from deployer.reporting.tiles import accuracy_text
 from deployer.statistics import ClipSummary, summarise
-
-__all__ = ["accuracy_text", "as_data", "clip_table", "ms", "summary_lines"]
 
 
 def clip_table(record: RunRecord) -> Table:
     """A row a clip, times in milliseconds."""
-    table = Table(title=f"{record.model} on {record.board.name}", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=escape(f"{record.model} on {record.board.name}"), title_justify="left", box=box.SIMPLE_HEAD
+    )
     table.add_column("clip", overflow="fold")
     table.add_column("says", overflow="fold")
     for name in ("runs", "min", "median", "p90", "p95", "max", "post"):
@@ -26,9 +26,10 @@ def clip_table(record: RunRecord) -> Table:
     summary = summarise(record)
     for clip in summary.clips if summary else ():
         name, says, target, *figures = _row(clip, record.labels)
+        says, target = escape(says), escape(target)
         if clip.target is not None and clip.class_ids != (clip.target,):
             says = f"[yellow]{says}, should be {target}[/]"
-        table.add_row(name, says, *figures)
+        table.add_row(escape(name), says, *figures)
     table.caption = "model invoke time in ms; each run is the first invoke of its own process"
     table.caption_justify = "left"
     return table
