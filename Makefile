@@ -30,7 +30,7 @@ bench-engines: $(VENV)/.dev
 
 bench-boards: $(VENV)/.dev
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py
-	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py --server dropbear --delay-ms 1 --rate-mbit 100
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py --server dropbear --delay-ms 1 --rate-mbit 100 --peer-rounds 0
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_commands.py
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_fleet.py
 

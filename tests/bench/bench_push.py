@@ -1,10 +1,13 @@
-"""`deploy push` beside rsync, scp, `tar | ssh` and fabric on a real server, process start included.
+"""`deploy push` beside rsync, scp, `tar | ssh`, fabric, pyinfra and ansible on a real server, starts included.
 
     make bench-boards        nine interleaved pairs a row: medians and the ratio of medians
 
 The payload is one file of 20 MB and 40 wavs. Every way starts as a process of its own with the same key. A first
 push begins on an empty directory; "unchanged" repeats it. `--server dropbear --delay-ms 1 --rate-mbit 100` puts a
-slow wire between (2 ms of round trip).
+slow wire between (2 ms of round trip). pyinfra and ansible take long: they run in the first `--peer-rounds` rounds,
+from environments that are made below `--peers` once (their reason is printed where that cannot be).
+
+"Python's start" is a process that loads what a push loads and ends: what is left of a push without it is shown too.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.push_peers import PACKAGES, environment
+from tests.bench.push_peers import way as peer_way
 from tests.boards.servers import REAL_KINDS, Place, listening, openssh, real, roots
 from tests.boards.wire import Wire
 
@@ -40,12 +45,23 @@ with Connection(host, port=int(port), user=user, connect_kwargs={"key_filename":
 """
 
 
+_START = """
+from deployer import cli
+cli.cli.get_command(None, "push")
+from deployer.board.access.lean import load_paramiko
+load_paramiko()
+from deployer.board.access import handshake
+"""
+_STARTED = "Python's start"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """One way to bring the payload over. `argv` for a target directory on the board."""
+    """One way to bring the payload over. `argv` for a target directory on the board; `rounds`: at most so many."""
 
     name: str
     argv: Callable[[str], list[str]]
+    rounds: int | None = None
 
 
 def main() -> None:
@@ -55,6 +71,10 @@ def main() -> None:
     parser.add_argument("--server", choices=["openssh", "dropbear"], default="openssh")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="one way")
     parser.add_argument("--rate-mbit", type=float, default=0.0)
+    parser.add_argument(
+        "--peer-rounds", type=int, default=1, help="of pyinfra and ansible; 0 leaves them out"
+    )
+    parser.add_argument("--peers", type=Path, default=Path.home() / ".cache/deploy-bench-peers")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -101,15 +121,19 @@ def _wired(place: Place, asked: argparse.Namespace) -> Iterator[int]:
 
 
 def _measure(asked: argparse.Namespace, folder: Path, place: Place, port: int) -> None:
-    ways = list(_ways(folder, place, port))
+    ways = [*_ways(folder, place, port), *_slow_ways(asked, folder, place, port)]
     first: dict[str, list[float]] = {way.name: [] for way in ways}
     again: dict[str, list[float]] = {way.name: [] for way in ways}
+    start: list[float] = []
     _timed(ways[0].argv(f"{place.config.directory.parent}/warmup"))
     for number in range(asked.pairs):
+        start.append(_timed([sys.executable, "-c", _START]))
         for way in ways:
+            if way.rounds is not None and number >= way.rounds:
+                continue
             target = f"{place.config.directory.parent}/{''.join(filter(str.isalnum, way.name))}_{number}"
             first[way.name].append(_timed(way.argv(target)))
-            if way.name.startswith(("deploy", "rsync")):
+            if way.name.startswith(("deploy", "rsync", *PACKAGES)):
                 again[way.name].append(_timed(way.argv(target)))
             here = place.seen(place.config.directory.parent / Path(target).name)
             shutil.rmtree(here, ignore_errors=True)
@@ -121,7 +145,12 @@ def _measure(asked: argparse.Namespace, folder: Path, place: Place, port: int) -
         for name, values in times.items():
             median = statistics.median(values)
             spread = f"({min(values):.2f} to {max(values):.2f})"
-            print(f"  {name:14} {median:6.2f}  {spread}  deploy is {ours / median:.2f} x")
+            rest = (ours - statistics.median(start)) / median
+            print(
+                f"  {name:14} {median:6.2f}  {spread}  deploy is {ours / median:.2f} x, {rest:.2f} x without start"
+            )
+    print(f"{_STARTED} with all that a push loads: {statistics.median(start):.2f} s of every push of ours")
+    print("load average", " ".join(f"{load:.1f}" for load in os.getloadavg()))
 
 
 def _ways(folder: Path, place: Place, port: int) -> Iterator[Way]:
@@ -162,6 +191,16 @@ def _ways(folder: Path, place: Place, port: int) -> Iterator[Way]:
     if _sftp(place):
         fabric = [sys.executable, "-c", _FABRIC, config.host, str(port), config.user, str(config.key)]
         yield Way(name="fabric put", argv=lambda t: [*fabric, str(source), t])
+
+
+def _slow_ways(asked: argparse.Namespace, folder: Path, place: Place, port: int) -> Iterator[Way]:
+    for name in PACKAGES if asked.peer_rounds else ():
+        made = environment(name, asked.peers)
+        if isinstance(made, str):
+            print(f"{name} is left out: {made}")
+            continue
+        argv = peer_way(name, made, folder / name, folder / "payload", place.config, port)
+        yield Way(name=name, argv=argv, rounds=asked.peer_rounds)
 
 
 def _rsync(ssh: list[str]) -> list[str]:
