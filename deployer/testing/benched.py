@@ -7,7 +7,7 @@ from functools import cached_property
 
 from deployer.labels import shown
 from deployer.records import RunRecord
-from deployer.report import accuracy_text
+from deployer.reporting.tiles import accuracy_text
 from deployer.statistics import ClipSummary, Spread, Summary, summarise
 
 _SHOWN = 5
