@@ -34,9 +34,8 @@ def main() -> None:
             ratios.append(two / one)
             load = os.getloadavg()[0]
             print(f"round {number}: two processes {one:.1f} s, two copies {two:.1f} s, load {load:.1f}")
-    print(
-        f"speed of two copies reached: median {statistics.median(ratios):.2f}, {', '.join(f'{ratio:.2f}' for ratio in ratios)}"
-    )
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    print(f"speed of two copies reached: median {statistics.median(ratios):.2f} of {each}")
 
 
 def make_clips(home: Path, count: int) -> None:

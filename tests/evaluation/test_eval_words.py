@@ -252,14 +252,17 @@ def test_the_matrix_goes_to_a_table(project: Path, spoken: Path, tmp_path: Path)
 
 
 def test_the_history_has_the_record(project: Path, spoken: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """As it was printed; and `deploy report` of the newest run does not take it for a bench."""
+    """Listed as what it is, and whole; `deploy report` knows it too."""
     printed = words.run(project, str(spoken))
     assert 0 == cli.execute(["history", "list", "--json", "--config", str(project / "deploy.yaml")])
     (listed,) = json.loads(capsys.readouterr().out)
 
     assert (printed["id"], "eval", "kws") == (listed["id"], listed["kind"], listed["model"])
-    assert 2 == cli.execute(["report", "--config", str(project / "deploy.yaml")])
-    assert "no run yet" in capsys.readouterr().err
+    assert 0 == cli.execute(["history", "show", "--json", "--config", str(project / "deploy.yaml")])
+    shown = json.loads(capsys.readouterr().out)["record"]
+    assert record.of_fields(printed, place="") == record.of_fields(shown, place="")
+    assert 0 == cli.execute(["report", "--config", str(project / "deploy.yaml")])
+    assert printed["id"] in capsys.readouterr().out
 
 
 def test_people_get_tables(project: Path, spoken: Path) -> None:
