@@ -33,6 +33,8 @@ bench-boards: $(VENV)/.dev
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_push.py --server dropbear --delay-ms 1 --rate-mbit 100 --peer-rounds 0
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_commands.py
 	PYTHONPATH=. $(BIN)/python tests/bench/bench_fleet.py
+	PYTHONPATH=. $(BIN)/python tests/bench/bench_loop.py
+	PYTHONPATH=. $(BIN)/python tests/measuring/simulate.py
 
 # Damaged eat.img and .sim files, a million and more: about half an hour on two cores. The C runtime's own harness:
 # make -C board_runner/native fuzz RUNS=10000000 SEEDS=...

@@ -11,17 +11,20 @@ import time
 import pytest
 
 from deployer.bench import Bench
+from deployer.board.ssh import SshBoard
 from deployer.events import ignore
 from deployer.measuring.conduct import Conductor
 from deployer.measuring.plan import Plan
 from deployer.measuring.stream import Ran
 from tests.boards.rig import wait_until
 from tests.boards.servers import reboot
+from tests.boards.wire import Wire
 from tests.measuring.conftest import Rig, beside, finish, governor
 
 CLIENT = """
 import sys
 from deployer.bench import Bench
+from deployer.board.ssh import SshBoard
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.events import ignore
@@ -49,6 +52,25 @@ def test_a_bench_is_one_command_however_many_its_runs(rig: Rig) -> None:
     assert sorted(s.started_s or 0 for s in done.samples) == [s.started_s for s in done.samples]
     assert all(s.wall_ms is not None and s.load is not None for s in done.samples)
     assert all((s.memory_available_kib or 0) > 0 for s in done.samples)
+
+
+def test_distance_costs_nothing_between_two_runs(rig: Rig) -> None:
+    """Twelve times as many runs take no further word to the board: all that is sent, is sent before the first."""
+
+    def pieces(runs: int) -> int:
+        with Wire(rig.place.config.host, rig.place.config.port) as wire:
+            through = {"host": wire.host, "port": wire.port}
+            with SshBoard(rig.place.config.model_copy(update=through)) as board:
+                wire.to_board.reset()
+                done = finish(Bench(rig.plan(["a.wav"], runs), emit=ignore), board)
+                assert runs == len(done.samples)
+                return len(wire.to_board.boundaries)
+
+    few, many = pieces(5), pieces(60)
+
+    assert (
+        many - few <= 6
+    )  # a sign of life every five seconds, and where windows are small, room for more output
 
 
 def test_every_bad_run_is_a_failure_of_its_own_and_the_next_goes_on(rig: Rig) -> None:
