@@ -72,7 +72,7 @@ def row(kind: str, folder: Path, runs: int, delay_ms: float) -> None:
 
 def _alone_s(program: Path) -> float:
     began = time.monotonic()
-    words = [program, "-i", "a.wav", "-m", "models/eat.img"]
+    words = [str(program), "-i", "a.wav", "-m", "models/eat.img"]
     subprocess.run(words, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=True)
     return time.monotonic() - began
 
