@@ -117,12 +117,12 @@ class Case:
             return f"{self.names.model} is no image of ours: only the vendor's tools can run it here"
         return f"{self.names.model} is damaged"
 
-    @property
+    @cached_property
     def runs(self) -> tuple[Sample, ...]:
         """Every run that gave an answer, warm-up too, in order; of two variants that were compared the first."""
         return tuple(sample for sample in self.record.samples if sample.variant in ("", "a"))
 
-    @property
+    @cached_property
     def answers(self) -> dict[str, tuple[int, ...]]:
         """Clip -> the class ids that the board gave, each once, in the order of the runs."""
         found: dict[str, tuple[int, ...]] = {}
