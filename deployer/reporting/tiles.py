@@ -52,7 +52,11 @@ def tiles(
             value=f"{invoke.median_ms:.3f} ms",
             note=f"{sure}{extremes}",
         ),
-        Tile(name="invoke time, p95", value=ms_text(invoke.p95_ms), note=f"p90 {ms_text(invoke.p90_ms)}"),
+        Tile(
+            name="invoke time, p95",
+            value=ms_text(invoke.p95_ms),
+            note=f"p90 {ms_text(invoke.p90_ms)}" if invoke.p90_ms is not None else "",
+        ),
         Tile(name="post process, median", value=f"{summary.post_process.median_ms:.3f} ms"),
         Tile(name="throughput", value=f"{summary.clips_per_s:.2f} clips/s"),
     ]
