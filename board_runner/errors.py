@@ -17,6 +17,7 @@ The whole tree, one exit code a class (`docs/errors.md` has the operator's view)
         NoSpace            6   the board has not enough room                        (deployer.errors)
       BoardBusy            7   another deploy is at work on the board               (deployer.errors)
       HookFailed           8   a `before:` or `after:` command of a board failed    (deployer.errors)
+      ClusterFailed        9   the cluster of `--scheduler` does not work        (deployer.errors)
 """
 
 

@@ -72,6 +72,12 @@ class HookFailed(DeployError):
     exit_code = 8
 
 
+class ClusterFailed(DeployError):
+    """The cluster of `--scheduler` is not there, does not fit, or lost its workers."""
+
+    exit_code = 9
+
+
 class MachineRefused(UsageError):
     """This machine would not read or write a file: rights, room, a read-only disk."""
 

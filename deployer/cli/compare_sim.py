@@ -11,7 +11,7 @@ from deployer import pipeline
 from deployer.cli import compared
 from deployer.cli import layers as by_layers
 from deployer.cli.layers import LayerOptions
-from deployer.cli.options import Session, board, common
+from deployer.cli.options import Session, board, common, scheduler
 from deployer.comparison import clip_set
 from deployer.comparison.compare_sim import Request
 from deployer.comparison.layouts import Layout
@@ -49,6 +49,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="The layout of 4-D references where their shapes cannot tell: the model's own, or which other.",
 )
 @by_layers.options
+@scheduler
 @board
 @common
 def command(
@@ -64,6 +65,7 @@ def command(
     reference: Path | None,
     reference_layout: str | None,
     layers: LayerOptions | None,
+    scheduler_address: str | None,
     board_name: str | None,
 ) -> None:
     """Run STAGES (two or more of torch onnx float fixed offline board) on every clip and compare them.
@@ -77,6 +79,8 @@ def command(
     if layers is not None:
         if reference is not None:
             raise UsageError("--layers compares two stages; --reference has no layers")
+        if scheduler_address is not None:
+            raise UsageError("--layers runs here; --scheduler has no part in it")
         by_layers.run(session, project, stages, layers, wavs=wavs)
         return
     request = Request(
@@ -86,6 +90,7 @@ def command(
         save=save,
         fresh=fresh,
         common=common_only,
+        scheduler=scheduler_address,
         reference=pipeline.reference(
             project, reference, clips=wavs, layout=_LAYOUTS.get(reference_layout or "")
         )

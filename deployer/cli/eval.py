@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from board_runner.errors import UsageError
-from deployer.cli.options import Session, board, common
+from deployer.cli.options import Session, board, common, scheduler
 from deployer.comparison import stages
 from deployer.project import Project
 
@@ -39,6 +39,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--confusion", type=_FILE, help="Write the last stage's confusion matrix, as CSV.")
 @click.option("--min-metric", type=float, help="Exit with 1 where a stage's metric is below.")
 @click.option("--max-metric", type=float, help="The same for an error rate that is above.")
+@scheduler
 @board
 @common
 def command(
@@ -55,6 +56,7 @@ def command(
     confusion: Path | None,
     min_metric: float | None,
     max_metric: float | None,
+    scheduler_address: str | None,
     board_name: str | None,
 ) -> None:
     """Measure the model over DATASET (default: the project's clips) by its own metric.
@@ -80,6 +82,7 @@ def command(
         keep_going=keep_going,
         units=units,
         worst=max(worst, 20),
+        scheduler=scheduler_address,
     )
     with session.progress() as emit:
         done = evaluate.evaluate(

@@ -99,6 +99,16 @@ def board(function: F) -> F:
     )(function)
 
 
+def scheduler(function: F) -> F:
+    """`--scheduler tcp://HOST:PORT`; the command gets `scheduler_address`."""
+    return click.option(
+        "--scheduler",
+        "scheduler_address",
+        metavar="tcp://HOST:PORT",
+        help="Run all stages but the board's on this Dask cluster, not here.",
+    )(function)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """Which boards were asked for, and how they are worked on where they are several."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from board_runner.contract import Array
 from board_runner.errors import UsageError
 from deployer import artifacts, prepare
-from deployer.comparison import compare, sources, stages
+from deployer.cluster import Cluster
+from deployer.comparison import compare, elsewhere, sources, stages
 from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.compare import Comparison, Limits, StageOutputs, Verdict
 from deployer.comparison.decisions import Agreement, agreement
@@ -27,7 +28,8 @@ class Request:
     """What to compare and how. `stages` are names, or NAME=FOLDER for outputs that are kept there.
 
     `clips` empty means the project's; `common` compares what all stages have, `save` keeps outputs below a
-    folder of the user's, `fresh` computes what is kept already.
+    folder of the user's, `fresh` computes what is kept already. `scheduler` is the address of a Dask scheduler: all
+    stages but the board's run there.
     """
 
     stages: Sequence[str]
@@ -37,6 +39,7 @@ class Request:
     fresh: bool = False
     common: bool = False
     reference: StageOutputs | None = None
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +154,8 @@ class _Runner:
 
     def check(self, names: Sequence[str]) -> None:
         """What can be known before anything runs."""
+        if self._request.scheduler is not None:
+            Cluster(address=self._request.scheduler).check()
         if any(name in stages.SIMULATED for name in names):
             artifacts.load(self._project.artifacts_dir)
         if "torch" in names:
@@ -160,7 +165,10 @@ class _Runner:
         """One stage, into its folder; what is there already is not computed again."""
         source = sources.of(self._project, name)
         folder = self._folder(source)
-        if source.simulation is not None:
+        if self._request.scheduler is not None:
+            cluster = Cluster(address=self._request.scheduler, needs=source.needs)
+            elsewhere.run(source, cluster, self._clips, folder, emit=self._emit)
+        elif source.simulation is not None:
             stages.simulate(name, source.simulation, self._clips, folder, jobs=self._jobs, emit=self._emit)
         elif source.make is not None:
             stages.run_engine(name, source.make, self._clips, folder, jobs=self._jobs, emit=self._emit)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import artifacts
+from deployer.cluster import Need
 from deployer.comparison import stages
 from deployer.comparison.onnx_engine import OnnxMaker
 from deployer.comparison.stages import Maker, Simulation
@@ -20,7 +21,7 @@ class StageSource:
     """One stage but the board's: `make` loads its engine, or `simulation` is what its simulator needs.
 
     `model_sha256` is of the model file (of a checkpoint: of its files' hashes), `tools` the identity of the
-    vendor's tree.
+    vendor's tree; `needs` is what another machine must have to compute it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class StageSource:
     simulation: Simulation | None = None
     tools: str = ""
     chip: str = ""
+    needs: tuple[Need, ...] = ()
 
     @property
     def key(self) -> str:
@@ -45,16 +47,29 @@ def of(project: Project, name: str) -> StageSource:
     if name == "onnx":
         maker = OnnxMaker(path=project.onnx)
         digest = artifacts.sha256(project.onnx)
-        return StageSource(name=name, detail=maker.detail, model_sha256=digest, make=maker)
+        return StageSource(
+            name=name,
+            detail=maker.detail,
+            model_sha256=digest,
+            make=maker,
+            needs=(model_need(project.onnx, digest),),
+        )
     from deployer.export.engine import TorchMaker
 
     folder = checkpoint(project)
+    digest = _digest(folder)
     return StageSource(
         name=name,
         detail=f"PyTorch on {folder.name}",
-        model_sha256=_digest(folder),
+        model_sha256=digest,
         make=TorchMaker(folder=folder, contract=project.contract),
+        needs=(Need(name="the checkpoint", look=_digest, place=folder, expected=digest),),
     )
+
+
+def model_need(path: Path, sha256: str) -> Need:
+    """A model file, by content."""
+    return Need(name="the model", look=artifacts.sha256, place=path, expected=sha256)
 
 
 def checkpoint(project: Project) -> Path:
@@ -74,13 +89,15 @@ def _simulated(project: Project, name: str) -> StageSource:
         stall_timeout_s=project.deployment.settings.toolchain.stall_timeout_s,
     )
     model = simulation.model(name)
+    digest, script = artifacts.sha256(model), converted.path(artifacts.DATA)
     return StageSource(
         name=name,
         detail=f"simulator.py on {model.name}",
-        model_sha256=artifacts.sha256(model),
+        model_sha256=digest,
         simulation=simulation,
         tools=toolchain_identity(project.tree),
         chip=converted.chip,
+        needs=(model_need(model, digest), model_need(script, artifacts.sha256(script))),
     )
 
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from board_runner.contract import Array, InputContract, Tensors
@@ -93,7 +93,7 @@ def simulate(
         missing = {name: x for name, x in given if not folder.holds(name, input_sha256(x))}
 
         def keep(name: str, outputs: Tensors, text: Path) -> None:
-            _keep(text, folder.folder / TEXTS, name)
+            shutil.copyfile(text, text_file(folder.folder / TEXTS, name))
             folder.write(name, outputs, input_sha256=input_sha256(missing[name]))
 
         if missing:
@@ -102,7 +102,7 @@ def simulate(
 
     shards = [tuple(part) for part in parts(clips.wavs, min(SHARD, -(-len(clips.wavs) // jobs)))]
     threads = Threads(jobs=jobs, stop=watch.stop)
-    _count(stage, shard, shards, threads, total=len(clips.wavs), emit=emit)
+    count(stage, shard, shards, threads, total=len(clips.wavs), emit=emit)
 
 
 class StoppableTool:
@@ -169,12 +169,12 @@ def simulate_once(
             take(name, _read(text, simulation.contract), text)
 
 
-def _keep(text: Path, folder: Path, clip: str) -> None:
-    """The simulator's own words of one clip, away from where the next run wipes them."""
+def text_file(folder: Path, clip: str) -> Path:
+    """Where the simulator's own words of one clip are kept, away from where its next run wipes them."""
     folder.mkdir(exist_ok=True)
     name = quote(clip, safe=" ")
     short = name if len(name) <= MAX_NAME_BYTES else hashlib.sha256(clip.encode()).hexdigest()
-    shutil.copyfile(text, folder / f"{short}.txt")
+    return folder / f"{short}.txt"
 
 
 def _read(path: Path, contract: InputContract) -> dict[str, Array]:
@@ -208,10 +208,10 @@ def run_engine(
     """Run one stage by its engine over the clips that `folder` does not hold yet, an engine a process."""
     total = len(clips.wavs)
     if jobs == 1 or total <= FEW:
-        _count(stage, _Worker(make, clips, folder).run, clips.wavs, InProcess(), total=total, emit=emit)
+        count(stage, _Worker(make, clips, folder).run, clips.wavs, InProcess(), total=total, emit=emit)
     else:
         processes = Processes(jobs=jobs, prepare=_prepare, arguments=(make, clips, folder))
-        _count(stage, _clip, clips.wavs, processes, total=total, emit=emit)
+        count(stage, _clip, clips.wavs, processes, total=total, emit=emit)
 
 
 class _Worker:
@@ -244,15 +244,16 @@ def _clip(wav: Path) -> Done:
     return _workers[0].run(wav)
 
 
-def _count(
+def count(
     stage: str,
-    function: Callable[..., Done],
-    shards: Sequence[object],
+    function: Callable[..., Any],
+    shards: Iterable[object],
     scheduler: Scheduler,
     *,
     total: int,
     emit: Emit,
 ) -> None:
+    """Run the shards; `scheduler` gives a `Done` of each, of which the progress is told."""
     emit(Started(step=stage, total=total, unit="clips"))
     done = computed = 0
     pace = Pace(total)

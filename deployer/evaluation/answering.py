@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -12,13 +13,14 @@ from typing import TypeAlias
 from board_runner.contract import Array, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import InputError, ModelError
+from deployer.cluster import Cluster
 from deployer.comparison import stages
 from deployer.comparison.stages import Maker, Pace, Simulation
 from deployer.evaluation.answer_file import AnswerFile
 from deployer.evaluation.answers import Answer, NoAnswer
-from deployer.evaluation.listing import Listed, Listing
+from deployer.evaluation.listing import Listed, Listing, key_of
 from deployer.evaluation.reading import Reading
-from deployer.events import Advanced, Emit, Finished, Started, Warned
+from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
 from deployer.scheduler import InProcess, Processes, Scheduler, Threads
 
 TOGETHER = 4
@@ -58,7 +60,7 @@ SPOILT = (InputError, ModelError)
 
 @dataclass(frozen=True, kw_only=True)
 class ByEngine:
-    """A stage that an engine runs: here, or in a process a job where the clips are many.
+    """A stage that an engine runs: here, in a process a job where the clips are many, or on a cluster.
 
     With `keep_going` a clip that cannot be answered has a reason for an answer, and ends nothing.
     """
@@ -67,15 +69,33 @@ class ByEngine:
     reading: Reading
     jobs: int
     keep_going: bool = False
+    cluster: Cluster | None = None
 
     def __call__(self, clips: Iterable[Listed], count: int, emit: Emit) -> Iterator[Sequence[Answered]]:
         """As `Runs`. Raises InputError and ModelError for a clip that cannot be answered."""
         arguments = (self.make, self.reading, self.keep_going)
-        if self.jobs == 1 or count <= stages.FEW:
+        if self.cluster is not None:
+            yield from self.cluster.map(
+                partial(_elsewhere, _Worker(*arguments).run), stages.parts(clips, TOGETHER)
+            )
+        elif self.jobs == 1 or count <= stages.FEW:
             yield from InProcess().map(_Worker(*arguments).run, stages.parts(clips, 1))
         else:
             pool: Scheduler = Processes(jobs=self.jobs, prepare=_prepare, arguments=arguments)
             yield from pool.map(_run, stages.parts(clips, TOGETHER))
+
+
+def _elsewhere(
+    run: Callable[[tuple[Listed, ...]], list[Answered]], clips: tuple[Listed, ...]
+) -> list[Answered]:
+    """On another machine: the clips must be those that were listed. Raises InputError."""
+    for listed in clips:
+        if key_of(listed.clip) != listed.key:
+            raise InputError(
+                f"{listed.clip.path}: on {socket.gethostname()} another file than here",
+                hint="share the data set's folder with the workers, or copy it again",
+            )
+    return run(clips)
 
 
 class _Worker:
@@ -122,9 +142,14 @@ class BySimulator:
     reading: Reading
     jobs: int
     keep_going: bool = False
+    cluster: Cluster | None = None
 
     def __call__(self, clips: Iterable[Listed], count: int, emit: Emit) -> Iterator[Sequence[Answered]]:
         """As `Runs`. Raises InputError, ModelError, and ToolchainError for a missing or short dump."""
+        if self.cluster is not None:
+            run = partial(_elsewhere, partial(replace(self, cluster=None)._shard, emit=ignore))
+            yield from self.cluster.map(run, stages.parts(clips, stages.SHARD))
+            return
         watch = stages.StoppableTool(self.stage, emit)
 
         def shard(some: tuple[Listed, ...]) -> list[Answered]:

@@ -13,6 +13,7 @@ from board_runner.errors import InputError, UsageError
 from board_runner.models import ecapa
 from deployer import __version__, records
 from deployer.board.config import BoardConfig
+from deployer.cluster import Cluster
 from deployer.comparison import sources, stages
 from deployer.comparison.sources import StageSource
 from deployer.datasets import manifest
@@ -37,7 +38,7 @@ class Request:
     """What to evaluate and how. `dataset` None means the project's clips; `fresh` computes what is kept already.
 
     `keep_going` leaves out the clips that a stage has no answer for; `units` names a recogniser's tokens; `worst`
-    clips are kept in the record.
+    clips are kept in the record. `scheduler` is a Dask scheduler's address: all stages but the board's run there.
     """
 
     stages: Sequence[str]
@@ -48,6 +49,7 @@ class Request:
     keep_going: bool = False
     units: Path | None = None
     worst: int = 20
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,8 @@ def evaluate(
     InputError, MissingArtifact before anything runs where that can be known.
     """
     check_stages(request.stages)
+    if request.scheduler is not None:
+        Cluster(address=request.scheduler).check()
     found = dataset.find(request.dataset or project.clips_dir, folds=request.folds)
     makers = {name: _made(project, name, request) for name in request.stages if name != BOARD}
     kind = kinds.of(
@@ -118,14 +122,21 @@ def _made(project: Project, name: str, request: Request) -> _Stage:
         source, contract = sources.of(project, name), project.contract
     reading = Reading(model_name=project.model_name, contract=contract)
     jobs, going = stages.jobs_or_cores(request.jobs), request.keep_going
+    at = request.scheduler
+    cluster = Cluster(address=at, needs=source.needs) if at is not None else None
     runs: Runs
     if source.simulation is not None:
         runs = BySimulator(
-            stage=name, simulation=source.simulation, reading=reading, jobs=jobs, keep_going=going
+            stage=name,
+            simulation=source.simulation,
+            reading=reading,
+            jobs=jobs,
+            keep_going=going,
+            cluster=cluster,
         )
     else:
         assert source.make is not None
-        runs = ByEngine(make=source.make, reading=reading, jobs=jobs, keep_going=going)
+        runs = ByEngine(make=source.make, reading=reading, jobs=jobs, keep_going=going, cluster=cluster)
     return _Stage(source=source, reading=reading, runs=runs)
 
 

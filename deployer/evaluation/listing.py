@@ -37,7 +37,7 @@ class Listing:
         emit(Started(step=STEP, unit="clips"))
         for clip in clips:
             check(clip)
-            key = _key(clip)
+            key = key_of(clip)
             digest.update(f"{key} {clip.truth}\n".encode())
             row = (str(clip.path), clip.name, clip.truth, clip.fold, clip.start_frame, key)
             self._database.execute("INSERT INTO clips VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -65,7 +65,8 @@ class Listing:
         self._database.close()
 
 
-def _key(clip: Clip) -> str:
+def key_of(clip: Clip) -> str:
+    """As `Listed.key`; reads the file. Raises InputError."""
     try:
         with clip.path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256")

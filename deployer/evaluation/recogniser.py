@@ -11,7 +11,7 @@ from board_runner.graph import Graph
 from board_runner.models import wenet
 from deployer import artifacts
 from deployer.comparison.onnx_engine import OnnxMaker
-from deployer.comparison.sources import StageSource
+from deployer.comparison.sources import StageSource, model_need
 from deployer.errors import MissingArtifact
 from deployer.project import Project
 
@@ -41,11 +41,13 @@ def source(project: Project, stage: str) -> tuple[StageSource, InputContract]:
         if not path.is_file():
             raise MissingArtifact(f"no graph at {path}", hint="`deploy export` makes it")
     encoder, ctc = (OnnxMaker(path=path) for path in paths)
+    digests = [artifacts.sha256(path) for path in paths]
     found = StageSource(
         name=stage,
         detail=f"{' and '.join(_GRAPHS)} in {encoder.detail}",
-        model_sha256=" ".join(artifacts.sha256(path) for path in paths),
+        model_sha256=" ".join(digests),
         make=JoinedMaker(encoder=encoder, ctc=ctc),
+        needs=tuple(model_need(path, digest) for path, digest in zip(paths, digests, strict=True)),
     )
     contract = Graph.load(paths[0]).contract
     if contract is None:
