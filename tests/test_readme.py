@@ -21,6 +21,7 @@ ELSEWHERE = {
     "deploy push --board 192.168.1.10": "tests/boards/test_board_netns.py: needs that address",
     "deploy init --board root@192.168.1.10 --chip pcupid --yes": "test_init_writes_a_file_that_deploy_reads",
     "deploy export --checkpoint outputs/r1": "tests/export: needs PyTorch",
+    "deploy train sounds": "tests/training: needs PyTorch",
     "deploy board emulate": "tests/emulator: boots a machine, and runs until it is stopped",
     "deploy fold": "tests/folding: needs a model that has batch normalisation",
     "deploy build": "tests/building: needs a compiler",
@@ -47,6 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             assert 0 == cli.execute(["convert", "-q"])
+            assert 0 == cli.execute(["run", STANDS_FOR["CLIP"], "-q"])  # something to look back at
             # something to roll back to
             note = BoardFile(source=README, name=PurePosixPath("note"))
             on_board.push(Project(deployment), deployment.board(None), files=[note])
