@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,8 +18,10 @@ from deployer.fleet.jobs import Command
 from deployer.fleet.outcome import Outcome, State
 from deployer.fleet.runner import Began, run_fleet
 from deployer.push import BoardFile, PushReport, push
+from tests.boards.rig import wait_until
 from tests.boards.servers import free_port
 from tests.fleet.rack import rack, silent
+from tests.processes import sleeping
 
 
 def test_sixteen_boards_get_their_files_though_one_is_dead_and_one_silent(tmp_path: Path) -> None:
@@ -60,24 +63,18 @@ def test_an_interrupt_leaves_nothing_running_on_any_board() -> None:
     command = Command(argv=("sleep", "97.5"), timeout_s=90)
 
     with rack(3) as places:
-        threading.Timer(1.5, _thread.interrupt_main).start()
+        threading.Thread(target=_interrupt_when, args=(lambda: len(sleeping("97.5")) >= 3,)).start()
         result = run_fleet(
             [place.config for place in places], lambda config, emit: jobs.run_command(command, config, emit)
         )
-        left = _alive("97.5")
+        left = sleeping("97.5")
 
     assert (True, 130) == (result.interrupted, result.exit_code)
     assert [State.INTERRUPTED] * 3 == [outcome.state for outcome in result.outcomes]
     assert [] == left
 
 
-def _alive(word: str) -> list[str]:
-    """Processes of this machine, on which the simulated boards run their programs, that have this argument."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if words[:1] == [b"sleep"] and word.encode() in words:
-                    found.append(entry.name)
-    return found
+def _interrupt_when(true: Callable[[], bool]) -> None:
+    with contextlib.suppress(AssertionError):  # too late is an interrupt too, and the test says what is wrong
+        wait_until(true)
+    _thread.interrupt_main()

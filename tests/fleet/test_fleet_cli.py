@@ -16,8 +16,10 @@ import pytest
 from deployer import cli
 from deployer.board.config import BoardConfig
 from deployer.history import History
+from tests.boards.rig import wait_until
 from tests.boards.servers import Place, free_port
 from tests.fleet.rack import CLIPS, project, rack
+from tests.processes import sleeping
 
 Captured = pytest.CaptureFixture[str]
 
@@ -247,7 +249,7 @@ def test_ctrl_c_ends_all_boards_and_reports(boards: list[Place], tmp_path: Path)
     words = [str(Path(sys.executable).with_name("deploy")), "board", "run", "--all", "--parallel", "2"]
     words += ["--json", "sleep", "88.5"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2.5)
+        wait_until(lambda: len(sleeping("88.5")) >= 2)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
