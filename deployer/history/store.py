@@ -64,8 +64,12 @@ class History:
     def entry(self, wanted: str | None = None, *, kinds: tuple[str, ...] = ()) -> Entry:
         """The run with this id or beginning of one, the newest with this tag, or (`latest`, None) the newest.
 
-        Raises MissingArtifact where there is none, UsageError where a beginning fits several.
+        Raises MissingArtifact where there is none, UsageError where a beginning fits several or nothing is named.
         """
+        if wanted == "":  # the beginning of every id: a variable of a script that was never set
+            raise UsageError(
+                "the name of a run is empty", hint="`latest` is the newest; `deploy history` lists them"
+            )
         nothing: list[Entry] = []
         fitting = self._read(lambda c: queries.named(c, wanted or LATEST, kinds=kinds), nothing)
         if not fitting:

@@ -92,6 +92,12 @@ def test_a_run_has_several_names(three: History) -> None:
     assert "deploy history" in e.value.hint
 
 
+def test_an_empty_name_is_no_run(three: History) -> None:
+    """`deploy history tag "$RUN" golden` with a variable never set takes no run for another."""
+    with pytest.raises(UsageError, match="empty"):
+        History(three.path.parent).entry("")
+
+
 def test_wildcards_of_sql_are_plain_letters(three: History) -> None:
     """A beginning is compared, not matched."""
     for wanted in ("%", "_", "2026%", "*"):
