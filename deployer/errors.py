@@ -90,6 +90,7 @@ _OF_A_FILE = {
     errno.EROFS: _RIGHTS,
     errno.ENAMETOOLONG: "use a shorter name",
     errno.ENOTDIR: "a folder is wanted where a file is",
+    errno.EEXIST: "a folder is wanted there: move away what is in its place",
     errno.EISDIR: "a file is wanted where a folder is",
 }
 _ROOM_ERRORS = (errno.ENOSPC, errno.EDQUOT)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from board_runner.errors import UsageError
-from deployer.cli.options import Session, board, common, scheduler
+from deployer.cli.options import Session, board, common, in_a_folder, scheduler
 from deployer.comparison import stages
 from deployer.project import Project
 
@@ -37,8 +36,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--worst", type=click.IntRange(min=0), default=10, show_default=True, help="Worst clips to show."
 )
 @click.option("--confusion", type=_FILE, help="Write the last stage's confusion matrix, as CSV.")
-@click.option("--min-metric", type=float, help="Exit with 1 where a stage's metric is below.")
-@click.option("--max-metric", type=float, help="The same for an error rate that is above.")
+@click.option(
+    "--min-metric", type=click.FloatRange(0, 1), help="Exit with 1 where a stage's metric is below."
+)
+@click.option("--max-metric", type=click.FloatRange(min=0), help="The same for an error rate that is above.")
 @scheduler
 @board
 @common
@@ -71,8 +72,7 @@ def command(
 
     project = Project(session.deployment)
     limits = gate.Limits(least=min_metric, most=max_metric)
-    if confusion is not None and not confusion.parent.is_dir():
-        raise UsageError(f"no folder {confusion.parent}", hint="make it first")
+    in_a_folder(confusion)
     request = Request(
         stages=names,
         dataset=dataset,

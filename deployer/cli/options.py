@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from board_runner.errors import UsageError
 from deployer import config
 from deployer.board.config import BoardConfig
 from deployer.cli.progress import Progress, event_log
@@ -208,3 +209,9 @@ def _decorated(wrapper: Callable[..., Any], options: tuple[Callable[[Any], Any],
 def dry_run(function: F) -> F:
     """`--dry-run`, for commands that change a board."""
     return click.option("--dry-run", is_flag=True, help="Say what would be done, change nothing.")(function)
+
+
+def in_a_folder(file: Path | None) -> None:
+    """Raise UsageError before any work where the file that was asked for has no folder to lie in."""
+    if file is not None and not file.parent.is_dir():
+        raise UsageError(f"no folder {file.parent}", hint="make it first")

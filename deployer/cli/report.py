@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import click
 
 from board_runner.errors import UsageError
-from deployer.cli.options import Session, common
+from deployer.cli.options import Session, common, in_a_folder
 from deployer.project import Project
 
 if TYPE_CHECKING:  # `--help` needs none of it
@@ -61,6 +61,7 @@ def command(
     """
     from deployer.reporting import sources
 
+    in_a_folder(out)
     project = Project(session.deployment)
     page = sources.gather(what, project.history())
     chosen = _form(session, form, out)

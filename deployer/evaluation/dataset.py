@@ -139,7 +139,7 @@ def _has_classes(path: Path) -> bool:
     file = path / stored.NAME if path.is_dir() else path
     try:
         return "classes" in json.loads(file.read_bytes())
-    except (OSError, ValueError, TypeError) as e:
+    except (OSError, ValueError, TypeError, RecursionError) as e:
         raise InputError(f"{file}: not a manifest that can be read ({e})") from e
 
 

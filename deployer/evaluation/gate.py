@@ -19,13 +19,13 @@ class Limits:
 
 def require(record: EvalRecord, limits: Limits) -> None:
     """Raise CheckFailed where a stage does not hold its limit, UsageError for a limit of the other kind."""
-    for stage in record.stages:
+    for stage in record.stages:  # asked so that NaN holds no limit
         found = stage.measured
         if found.higher_is_better and limits.most is not None:
             raise UsageError(f"{found.metric}: higher is better", hint="give --min-metric")
         if not found.higher_is_better and limits.least is not None:
             raise UsageError(f"{found.metric}: lower is better", hint="give --max-metric")
-        if limits.least is not None and found.value < limits.least:
+        if limits.least is not None and not found.value >= limits.least:
             raise CheckFailed(f"{stage.stage}: {found.metric} {found.value:.4f} is below {limits.least:g}")
-        if limits.most is not None and found.value > limits.most:
+        if limits.most is not None and not found.value <= limits.most:
             raise CheckFailed(f"{stage.stage}: {found.metric} {found.value:.4f} is above {limits.most:g}")

@@ -44,7 +44,10 @@ class Listing:
             self.clips += 1
             emit(Advanced(step=STEP, done=self.clips, note=clip.name))
         if not self.clips:
-            raise InputError("the data set has no clip", hint="is --fold one that it has?")
+            raise InputError(
+                "the data set has no clip",
+                hint="a table wants rows below its header, --fold a fold that clips have",
+            )
         self.sha256 = digest.hexdigest()
         (self.distinct,) = self._database.execute("SELECT count(DISTINCT key) FROM clips").fetchone()
         twice = f", {self.clips - self.distinct} of them again" if self.distinct < self.clips else ""
@@ -68,8 +71,13 @@ class Listing:
 def key_of(clip: Clip) -> str:
     """As `Listed.key`; reads the file. Raises InputError."""
     try:
+        str(clip.path).encode()  # what is kept of it is text
         with clip.path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256")
+    except ValueError as e:  # not UTF-8, or a zero byte, which a table can hold and no file's name
+        raise InputError(
+            f"{str(clip.path)!a}: a name that cannot be kept ({e})", hint="rename the file, or mend its table"
+        ) from e
     except OSError as e:
         raise InputError(f"{clip.path}: cannot be read ({e.strerror or e})") from e
     if clip.start_frame is not None:

@@ -14,6 +14,7 @@ from deployer import resources
 from deployer.datasets import classes
 from deployer.evaluation import dataset, truths
 from deployer.evaluation.dataset import Clip
+from deployer.evaluation.listing import Listing
 from tests.evaluation import words
 
 CLIPS = resources.data_dir() / "clips"
@@ -137,3 +138,22 @@ def test_a_class_is_a_name_or_a_number() -> None:
     for truth, complaint in (("tow", "no class 'tow'"), ("3", "class 3, the model has classes 0 to 2")):
         with pytest.raises(InputError, match=complaint):
             of(truth)
+
+
+@pytest.mark.parametrize("name", ["b\udcffd.wav", "z\0.wav"])
+def test_a_name_that_no_text_can_hold_is_told(tmp_path: Path, name: str) -> None:
+    """One that is not UTF-8, and one with a zero byte, as a table may have it, are no bugs of ours."""
+    clip = Clip(path=tmp_path / name, name=name, truth="0")
+
+    with pytest.raises(InputError, match="a name that cannot be kept") as e:
+        Listing([clip], check=lambda _: None, emit=lambda _: None)
+    assert "rename" in e.value.hint
+
+
+def test_a_table_without_rows_is_told_as_such(tmp_path: Path) -> None:
+    """Where nobody asked for a fold, the fold is not blamed alone."""
+    (tmp_path / "a.csv").write_text("path,class\n")
+
+    with pytest.raises(InputError, match="no clip") as e:
+        Listing(dataset.find(tmp_path / "a.csv"), check=lambda _: None, emit=lambda _: None)
+    assert "rows" in e.value.hint

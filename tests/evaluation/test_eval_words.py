@@ -154,9 +154,17 @@ def test_another_truth_asks_nothing_anew(project: Path, spoken: Path, tmp_path: 
     assert {"go", "up"} <= {row.label.split()[1] for row in found.classes if row.clips}
 
 
-@pytest.mark.parametrize(("words_", "code"), [(["--min-metric", "0"], 0), (["--min-metric", "1.1"], 1)])
+@pytest.mark.parametrize(
+    ("words_", "code"),
+    [
+        (["--min-metric", "0"], 0),
+        (["--min-metric", "1"], 1),
+        (["--min-metric", "nan"], 1),
+        (["--min-metric", "80"], 2),
+    ],
+)
 def test_a_limit_decides_the_exit_code(project: Path, spoken: Path, words_: list[str], code: int) -> None:
-    """The result is printed either way."""
+    """A percentage is refused, and NaN is a limit that nothing holds."""
     argv = ["eval", str(spoken), "-q", "--config", str(project / "deploy.yaml"), *words_]
     assert code == cli.execute(argv)
 
@@ -280,3 +288,15 @@ def test_people_get_tables(project: Path, spoken: Path) -> None:
         "kept as",
     ):
         assert expected in ran.output
+
+
+def test_a_file_in_the_place_of_the_answers_is_told(
+    project: Path, spoken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named, and not taken for a bug of ours."""
+    (project / ".deploy").mkdir(exist_ok=True)
+    (project / ".deploy" / "eval").write_text("")
+
+    assert 2 == cli.execute(["eval", str(spoken), "-q", "--config", str(project / "deploy.yaml")])
+    said = capsys.readouterr().err
+    assert f"{project / '.deploy' / 'eval'}: File exists" in said and "move away" in said

@@ -54,6 +54,13 @@ def test_the_form_is_what_the_file_is_named(project: Path, name: str, begins: st
     assert (project / name).read_text(encoding="utf-8").lower().startswith(begins.lower())
 
 
+@pytest.mark.usefixtures("project")
+def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong `--out` is the user's to mend, not a bug of ours."""
+    assert 2 == cli.execute(["report", "--out", "none/such.html"])
+    assert "error: no folder none\nhint: make it first" in capsys.readouterr().err
+
+
 def test_html_goes_to_a_file_named_after_the_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody reads a page of HTML in a terminal; the file's name is told, and nothing else."""
     assert 0 == cli.execute(["report", "good", "--format", "html"])
