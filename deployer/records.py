@@ -135,7 +135,7 @@ def load(path: Path) -> RunRecord:
     """Read a record file of this or an earlier version; raises UsageError when it is not one."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise UsageError(f"{path}: not a run record ({e})") from e
     return of_fields(fields, place=str(path))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,24 @@ def test_a_full_disk_and_a_name_too_long_are_no_bugs(tmp_path: Path) -> None:
     assert "No space left" in filled.stderr and "df -h" in filled.stderr
     assert "n" * 300 in named.stderr and "shorter name" in named.stderr
     assert "Traceback" not in filled.stderr + named.stderr
+
+
+def test_a_reader_that_goes_is_no_failure(tmp_path: Path) -> None:
+    """`deploy ... | head` ends with 0 and in silence; 1 would say that a check failed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        left = subprocess.run(
+            [sys.executable, "-c", "from deployer.cli import main; main()", "board", "list", "--json"],
+            cwd=tmp_path,
+            check=False,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        os.close(writing)
+
+    assert (0, b"") == (left.returncode, left.stderr)
 
 
 def test_a_deploy_yaml_that_holds_itself_is_told_as_such(

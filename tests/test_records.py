@@ -86,7 +86,7 @@ def test_a_record_from_the_future_is_refused(record: RunRecord, tmp_path: Path) 
         records.load(path)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 1}', "\x00", "[" * 100_000])
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     """Any other file ends in one clear error."""
     path = tmp_path / "x.json"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc as collector  # `gc` is also a command, whose module takes that name in this package
+import os
+import select
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -46,6 +48,10 @@ COMMANDS = {
 }
 
 
+class _PipeBroke(Exception):
+    """Somebody stopped to read what was written: of stdout that is fine, of anything else a bug of ours."""
+
+
 class LazyGroup(click.Group):
     """Loads `deployer.cli.<command>` when it is called for, so that `--help` stays quick."""
 
@@ -60,6 +66,13 @@ class LazyGroup(click.Group):
         module = import_module(f"deployer.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Click would end in silence and with 1, which says that a check failed."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as e:
+            raise _PipeBroke from e
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -113,20 +126,33 @@ def execute(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted", "")
         return INTERRUPTED
-    except BrokenPipeError:  # `deploy ... | head` has read enough
-        sys.stderr.close()
+    except _PipeBroke as e:
+        if _is_read():
+            return _of_ours(e)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in its buffer
         return 0
     except Exception as e:
         known = of_this_machine(e) if isinstance(e, OSError) else None
         if known is not None:
             _complain(str(known), known.hint)
             return known.exit_code
-        import traceback
-
-        traceback.print_exc()
-        _complain("this is a bug of deploy itself", "please report it with the lines above")
-        return BUG
+        return _of_ours(e)
     return code if isinstance(code, int) else 0
+
+
+def _of_ours(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    _complain("this is a bug of deploy itself", "please report it with the lines above")
+    return BUG
+
+
+def _is_read() -> bool:
+    """Whether somebody still reads stdout: nobody does where `deploy ... | head` has read enough."""
+    asked = select.poll()
+    asked.register(sys.stdout.fileno(), 0)
+    return not any(said & select.POLLERR for _, said in asked.poll(0))
 
 
 def _complain(message: str, hint: str) -> None:
