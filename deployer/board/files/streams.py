@@ -32,7 +32,11 @@ _BASE64_BYTES = 57 * 4096  # a whole number of lines
 RESUMED_BLOCK_BYTES = 4096
 """A file is continued at a multiple of this (`dd`'s block)."""
 
-TAR = 'cd -- "$1" && exec tar xf -'
+DRAIN = "{ s=$?; cat >/dev/null; exit $s; }"
+"""What follows `||`: a command that fails still reads its input to the end. Some servers (dropbear) break when one
+ends, unforeseen, while a channel opens."""
+
+TAR = f'cd -- "$1" && tar xf - || {DRAIN}'
 SYNCED = "@synced"
 TAR_AND_CHECK = f"""
 {digests.DIGESTS}
@@ -57,12 +61,16 @@ exit $s
 while their checksums are computed, and the last line says that this went well."""
 
 SCP = 'cd -- "$1" && exec scp -t .'
-CAT = 'exec cat >"$1"'
+CAT = f'cat >"$1" || {DRAIN}'
 CONTINUE = rf"""
 t=$1 b=$2
 shift 2
-for f; do : >"$f" || exit 1; done
-e=$(dd of="$t" bs={RESUMED_BLOCK_BYTES} seek="$b" conv=notrunc 2>&1) || {{ echo "$e" >&2; exit 1; }}
+n='
+'
+for f; do : >"$f" || {DRAIN}; done
+e=$(dd of="$t" bs={RESUMED_BLOCK_BYTES} seek="$b" conv=notrunc 2>&1) && exit
+echo "${{e%%"$n"*}}" >&2
+false || {DRAIN}
 """
 BASE64 = 'exec base64 -d >"$1"'
 
