@@ -221,6 +221,8 @@ class _Watch:
     def _done(self, future: Any) -> bool:
         import distributed
 
+        if future.done():  # known here, asks nobody
+            return True
         try:
             with self._client.as_current():
                 distributed.wait(future, timeout=_LOOK_S)

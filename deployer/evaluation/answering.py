@@ -26,6 +26,12 @@ from deployer.scheduler import InProcess, Processes, Scheduler, Threads
 TOGETHER = 4
 """Clips that a process gets at once: what a kill loses is no more than twice these for each."""
 
+TOGETHER_ELSEWHERE = 64
+"""The same for a cluster where the clips are many: there a shard costs milliseconds of the one client."""
+
+SHARDS = 1000
+"""So many shards keep a cluster busy to the end; more clips make them larger first."""
+
 Answered: TypeAlias = tuple[Listed, Answer | NoAnswer]
 
 Runs: TypeAlias = Callable[[Iterable[Listed], int, Emit], Iterator[Sequence[Answered]]]
@@ -75,8 +81,9 @@ class ByEngine:
         """As `Runs`. Raises InputError and ModelError for a clip that cannot be answered."""
         arguments = (self.make, self.reading, self.keep_going)
         if self.cluster is not None:
+            size = max(TOGETHER, min(TOGETHER_ELSEWHERE, count // SHARDS))
             yield from self.cluster.map(
-                partial(_elsewhere, _Worker(*arguments).run), stages.parts(clips, TOGETHER)
+                partial(_elsewhere, _Worker(*arguments).run), stages.parts(clips, size)
             )
         elif self.jobs == 1 or count <= stages.FEW:
             yield from InProcess().map(_Worker(*arguments).run, stages.parts(clips, 1))

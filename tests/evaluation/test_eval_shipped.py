@@ -19,6 +19,7 @@ from deployer.evaluation.record import StageRecord
 from deployer.program import build_python_program
 from deployer.project import Project
 from tests.evaluation import words
+from tests.scheduling.dask_here import Cluster as Processes
 
 RIGHT = 8
 """As docs/measured.md has it."""
@@ -62,6 +63,38 @@ def test_the_simulated_stages_have_what_the_engines_have(converted: Path) -> Non
         assert 1.0 == classes.top[5]
     assert sorted(scores["fixed"]) == sorted(scores["offline"])
     assert scores["float"] != scores["fixed"]
+
+
+def test_simulators_on_a_cluster_say_what_they_say_here(converted: Path, three: Path, tmp_path: Path) -> None:
+    """Eval's answers line by line, and compare-sim's outputs with the simulator's own texts."""
+    pytest.importorskip("distributed", reason="Dask's distributed is not installed")
+    given = [
+        "compare-sim",
+        "fixed",
+        "offline",
+        "--clips",
+        str(three),
+        "--config",
+        str(converted / "deploy.yaml"),
+    ]
+    asked = [str(three), "--stage", "fixed", "--fresh"]
+    words.run(converted, *asked)
+    (path,) = (converted / ".deploy" / "eval").glob("fixed-*.jsonl")
+    here = path.read_bytes()
+    assert 0 == cli.execute([*given, "--save", str(tmp_path / "here"), "-q"])
+    with Processes() as made:
+        made.start([])
+        words.run(converted, *asked, "--scheduler", made.address)
+        there = ["--save", str(tmp_path / "there"), "-q", "--scheduler", made.address]
+        assert 0 == cli.execute([*given, *there])
+
+    assert here == path.read_bytes()
+    kept = [sorted((tmp_path / name).rglob("*.*")) for name in ("here", "there")]
+    assert [p.name for p in kept[0]] == [p.name for p in kept[1]] and 6 == len(
+        list(tmp_path.rglob("*.npz"))
+    ) // 2
+    for one, other in zip(*kept, strict=True):
+        assert one.suffix != ".txt" or one.read_bytes() == other.read_bytes()
 
 
 @pytest.fixture(scope="module")

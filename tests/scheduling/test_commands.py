@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +21,7 @@ from deployer import config
 from deployer.board.config import BoardConfig
 from deployer.cli.compare_sim import command as compare_sim
 from deployer.comparison.output_store import OutputFolder
+from deployer.errors import INTERRUPTED
 from deployer.evaluation import listing
 from deployer.evaluation.evaluate import Request, evaluate
 from deployer.events import Advanced, Event, Finished
@@ -135,3 +140,32 @@ def test_compare_sim_there_is_compare_sim_here(
         for name, tensor in tensors.items():
             np.testing.assert_array_equal(tensor, there[clip][name])
     assert "20 of them kept from before" in told
+
+
+def test_an_interrupted_eval_ends_and_goes_on(tmp_path: Path, spotter: Path) -> None:
+    """Ctrl-C: exit code 130, the workers are free for the next, which asks for what is missing alone."""
+    (tmp_path / "clips").mkdir()
+    clips = words.write_clips(tmp_path / "clips", 500)
+    project = words.write_project(tmp_path / "project", spotter)
+    with Processes() as made:
+        made.start([])
+        asked = ["eval", str(clips), "--scheduler", made.address, "--config", str(project / "deploy.yaml")]
+        running = subprocess.Popen(
+            [sys.executable, "-m", "deployer", *asked, "-q"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        while running.poll() is None and not _some_answers(project):
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate()
+        assert INTERRUPTED == running.returncode, told
+        kept = len(_answers(project))
+        assert 0 < kept < 500
+        words.run(project, str(clips), "--scheduler", made.address)
+
+    assert 500 == len({answer["key"] for answer in _answers(project)}) == len(_answers(project))
+
+
+def _some_answers(project: Path) -> bool:
+    return any(path.read_text().count("\n") > 8 for path in (project / ".deploy" / "eval").glob("*.jsonl"))
