@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -43,6 +44,8 @@ WITHOUT_WORKERS_S = 60.0
 """How long a cluster may have no worker before the run gives up."""
 
 _LOOK_S = 2.0
+_CANCELLED = futures.CancelledError
+"""Of shards whose scheduler is gone: all that distributed raises then are kinds of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +218,7 @@ class _Watch:
                 f"a shard was lost with its worker again and again, last on {e.last_worker.address}",
                 hint="see that worker's log: out of memory (`--memory-limit`), or a program that crashes",
             ) from e
-        except distributed.client.FutureCancelledError as e:
+        except _CANCELLED as e:
             raise self._lost() from e
 
     def _done(self, future: Any) -> bool:
@@ -235,7 +238,7 @@ class _Watch:
                     hint="start workers and run it again: it goes on where it was",
                 ) from None
             return False
-        except distributed.client.FutureCancelledError as e:
+        except _CANCELLED as e:
             raise self._lost() from e
         return True
 

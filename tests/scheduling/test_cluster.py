@@ -148,3 +148,15 @@ def test_a_cluster_without_workers_is_given_up() -> None:
         with pytest.raises(ClusterFailed, match="no worker for"):
             list(results)
         assert time.monotonic() - started_s < 60
+
+
+def test_a_scheduler_that_goes_away_is_told_with_the_cure() -> None:
+    """In the middle of a run; results so far were given."""
+    with Processes() as made:
+        made.start([])
+        results = Cluster(address=made.address).map(work.slowly, range(40))
+        assert 0 == next(results)
+        made.scheduler.kill()
+        with pytest.raises(ClusterFailed, match="went away") as caught:
+            list(results)
+    assert "goes on where it was" in caught.value.hint
