@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from board_runner.errors import UsageError
 from deployer import at_work
 from deployer.board.config import BoardConfig
 from deployer.cli import bench_models, fleet
@@ -50,6 +51,8 @@ def command(
 ) -> None:
     """Run every clip on the board, or on many, several times; pushes what is missing, keeps each as a run."""
     if all_models or models:
+        if dry_run:
+            raise UsageError("--all-models changes nothing", hint="leave --dry-run out")
         bench_models.show(session, runs=wanted.runs, wanted=models)
         return
     project = Project(session.deployment)

@@ -63,8 +63,8 @@ def command(
 
     in_a_folder(out)
     project = Project(session.deployment)
-    page = sources.gather(what, project.history())
     chosen = _form(session, form, out)
+    page = sources.gather(what, project.history(), runs_alone=chosen in ("junit", "csv"))
     if chosen == "html":
         from deployer.reporting import html
 

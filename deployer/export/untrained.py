@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
 
+from board_runner import models
 from board_runner.contract import InputContract, Tensors
 from board_runner.frontends.logmel import LogMel
 from board_runner.frontends.mfcc import Mfcc
@@ -89,21 +91,42 @@ def make(model: str, size: str) -> Untrained:
     return Untrained(onnx=folded, contract=source.contract, network=source.reference)
 
 
+def _settled(network: nn.Module, contract: InputContract) -> nn.Module:
+    """The network ready to evaluate, its batch normalisations at the statistics of clips of seeded noise.
+
+    As they are made they pass everything on, and the signal of a deep network fades to nothing but rounding.
+    """
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    network.eval()
+    for layer in norms:
+        layer.train()
+        layer.momentum = None  # a plain average: of this one pass
+    rng, module = np.random.default_rng(SEED), models.get(contract.model)
+    noise = [rng.uniform(-0.5, 0.5, 4 * contract.sample_rate_hz).astype(np.float32) for _ in range(4)]
+    clips = [next(iter(module.chunks(clip, contract)))[contract.inputs[0].name] for clip in noise]
+    with torch.no_grad():
+        network(torch.from_numpy(np.concatenate(clips)))
+    return network.eval()
+
+
 def _eat(size: str, classes: int) -> Source:
-    network = eat.Eat(replace(eat.PRESETS[size], classes=classes)).eval()
-    read = Checkpoint(folder=NOWHERE, network=network, sample_rate_hz=22050)
-    return Source(folder=NOWHERE, network=network, contract=conversion.contract_of(read))
+    network = eat.Eat(replace(eat.PRESETS[size], classes=classes))
+    contract = conversion.contract_of(Checkpoint(folder=NOWHERE, network=network, sample_rate_hz=22050))
+    return Source(folder=NOWHERE, network=_settled(network, contract), contract=contract)
 
 
 def _ecapa(size: str, classes: int) -> Source:
     shape = ecapa_shape.preset(size)
     contract = ecapa_source.contract_of(shape, SpeakerMel(channels=shape.mels))
-    return Source(folder=NOWHERE, network=ecapa.Ecapa(shape).eval(), contract=contract, keeps_norms=True)
+    return Source(
+        folder=NOWHERE, network=_settled(ecapa.Ecapa(shape), contract), contract=contract, keeps_norms=True
+    )
 
 
 def _efficientat(size: str, classes: int) -> Source:
-    network = efficientat.build(efficientat_sizes.parse(size, classes=classes)).eval()
+    network = efficientat.build(efficientat_sizes.parse(size, classes=classes))
     contract = efficientat_source.contract_of(network.shape, LogMel())
+    _settled(network, contract)
     if not network.shape.dynamic:
         return Source(folder=NOWHERE, network=network, contract=contract)
     return Source(folder=NOWHERE, network=static(network), contract=contract, trained=network)
@@ -112,7 +135,7 @@ def _efficientat(size: str, classes: int) -> Source:
 def _kws(size: str, classes: int) -> Source:
     shape = kws_sizes.parse(size, classes=classes)
     contract = kws_checkpoint.contract_of(shape, Mfcc())
-    return Source(folder=NOWHERE, network=kws.build(shape).eval(), contract=contract)
+    return Source(folder=NOWHERE, network=_settled(kws.build(shape), contract), contract=contract)
 
 
 _SOURCES: Mapping[str, Callable[[str, int], Source]] = {

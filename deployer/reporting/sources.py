@@ -20,8 +20,10 @@ from deployer.reporting.page import Page, page
 from deployer.reporting.stages import Stages
 
 
-def gather(wanted: Sequence[str], history: History) -> Page:
+def gather(wanted: Sequence[str], history: History, *, runs_alone: bool = False) -> Page:
     """Runs by id, its beginning, tag or file, and JSON files of `compare-sim`; the newest run where none is named.
+
+    With `runs_alone` for a form that shows nothing else: the newest is then no evaluation.
 
     Raises UsageError for a file that is none of these, MissingArtifact for a run that is not there.
     """
@@ -30,7 +32,7 @@ def gather(wanted: Sequence[str], history: History) -> Page:
     layers: list[LayerReport] = []
     evaluations: list[EvalRecord] = []
     for each in wanted or (None,):
-        place, fields = _found(each, history)
+        place, fields = _found(each, history, runs_alone=runs_alone)
         if "samples" in fields:
             runs.append(records.of_fields(fields, place=place))
         elif fields.get("kind") == evaluation.KIND:
@@ -44,12 +46,16 @@ def gather(wanted: Sequence[str], history: History) -> Page:
                 f"{place}: nothing that a report shows",
                 hint="a record, the JSON of `deploy compare-sim --json`, or a layers.json",
             )
+    if runs_alone and not runs:
+        raise UsageError(
+            "no run among what is named", hint="this form shows runs: name one of `deploy bench`"
+        )
     return page(runs, compared, layers, evaluations)
 
 
-def _found(wanted: str | None, history: History) -> tuple[str, dict[str, Any]]:
+def _found(wanted: str | None, history: History, *, runs_alone: bool) -> tuple[str, dict[str, Any]]:
     if wanted is None:
-        fields = history.fields(kinds=(*records.KINDS, evaluation.KIND))
+        fields = history.fields(kinds=records.KINDS if runs_alone else (*records.KINDS, evaluation.KIND))
     elif (path := Path(wanted)).is_file():
         return wanted, _fields(path)
     else:

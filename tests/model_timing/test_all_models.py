@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 
 from deployer import catalogue, cli
@@ -20,6 +21,20 @@ def test_every_size_that_takes_audio_is_timed() -> None:
 
     listed = {(facts.name, variant.name) for facts in catalogue.every() for variant in facts.variants}
     assert listed - set(untrained.names()) == {("wenet", "ctc"), ("wenet", "decoder")}
+
+
+def test_what_an_untrained_network_gives_is_more_than_rounding() -> None:
+    """The deepest network with runtime weights: its scores differ by far more than engines do."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    pytest.importorskip("onnxsim", reason="onnxsim is not installed")
+    from deployer.export import untrained
+
+    made = untrained.make("efficientat", "dymn05")
+    spec = made.contract.inputs[0]
+    [logits, _] = made.run(
+        {spec.name: np.random.default_rng(0).standard_normal(spec.shape, np.float32)}
+    ).values()
+    assert 1e-3 < np.ptp(logits) < 1e3
 
 
 def test_one_model_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,3 +68,9 @@ def test_an_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     pytest.importorskip("onnxsim", reason="onnxsim is not installed")
     assert cli.execute(["bench", "--all-models", "--model", "yamnet", "-q"]) == 2
     assert "known models: eat" in capsys.readouterr().err
+
+
+def test_a_dry_run_of_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing would be changed, so there is nothing to be told beforehand."""
+    assert cli.execute(["bench", "--all-models", "--dry-run", "-q"]) == 2
+    assert "leave --dry-run out" in capsys.readouterr().err

@@ -128,3 +128,17 @@ def test_json_and_another_form_are_not_both_to_be_had(
     """One of two wishes would be lost without a word."""
     assert 2 == cli.execute(["report", "--json", "--format", "csv"])
     assert "one of them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["junit", "csv"])
+def test_a_form_of_runs_passes_over_evaluations(
+    form: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a CI reads is the newest run, though an evaluation came after it; an evaluation by name is refused."""
+    newest = dataclasses.replace(made.evaluation(), created="2027-01-01T00:00:00+00:00")
+    History(project / ".deploy" / "runs").add(newest)
+
+    assert 0 == cli.execute(["report", "--format", form])
+    assert "rack" in capsys.readouterr().out
+    assert 2 == cli.execute(["report", newest.id, "--format", form])
+    assert "no run among what is named" in capsys.readouterr().err
