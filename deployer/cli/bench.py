@@ -145,6 +145,7 @@ def _baseline(project: Project, wanted: Wanted) -> RunRecord | None:
 
     from deployer import records
     from deployer.measuring import gate
+    from deployer.measuring.steadiness import LEAST_EACH
 
     if wanted.baseline is None:
         if wanted.fail_above is not None and wanted.against is None:
@@ -155,6 +156,11 @@ def _baseline(project: Project, wanted: Wanted) -> RunRecord | None:
     path = Path(wanted.baseline)
     baseline = records.load(path) if path.is_file() else project.history().record(wanted.baseline)
     gate.check_baseline(baseline)
+    runs = wanted.runs or project.deployment.settings.bench.runs
+    if runs < LEAST_EACH and wanted.minutes is None and wanted.until_stable is None:
+        raise UsageError(
+            f"{runs} runs of a clip are too few to be compared", hint=f"--runs {LEAST_EACH} is the least"
+        )
     return baseline
 
 

@@ -66,12 +66,14 @@ def command(
     folder with one folder a class, or a table (.csv, .tsv) with columns like path and class. What was answered once
     is not asked again, so an interrupted evaluation goes on where it was.
     """
+    from board_runner.models.base import Classifier
     from deployer.cli import evaluated
     from deployer.evaluation import evaluate, gate
     from deployer.evaluation.evaluate import Request
 
     project = Project(session.deployment)
     limits = gate.Limits(least=min_metric, most=max_metric)
+    gate.check(limits, metric=project.model.METRIC, higher_is_better=isinstance(project.model, Classifier))
     in_a_folder(confusion)
     request = Request(
         stages=names,

@@ -213,4 +213,6 @@ def import_runs(session: Session, places: tuple[Path, ...]) -> None:
 
     session.show(value, text)
     if refused:
-        raise CheckFailed(f"{len(refused)} runs were not taken in; the first: {refused[0]}")
+        raise UsageError(
+            f"not taken in: {refused[0]}" + (f" and {len(refused) - 1} more" if refused[1:] else "")
+        )

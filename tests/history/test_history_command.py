@@ -106,6 +106,14 @@ def test_what_is_exported_is_imported_elsewhere(
     assert [[], ["golden"]] == [item["tags"] for item in _json(capsys)]
 
 
+def test_a_file_that_is_no_run_is_refused(tmp_path: Path, capsys: Captured) -> None:
+    """By its name, with exit code 2; the runs that are there stay."""
+    (tmp_path / "no run.json").write_text("{}", encoding="utf-8")
+    assert 2 == cli.execute(["history", "import", str(tmp_path / "no run.json")])
+    assert "error: not taken in: " in (said := capsys.readouterr().err) and "no run.json" in said
+    assert 2 == len(_json(capsys))
+
+
 def test_a_parsed_log_is_a_run_like_any_other(capsys: Captured) -> None:
     """`deploy parse --save` keeps it; `deploy report` finds it by its id."""
     assert 0 == cli.execute(["parse", str(LOG), "--save", "--json"])

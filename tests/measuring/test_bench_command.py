@@ -89,10 +89,12 @@ def test_a_regression_against_a_baseline_is_exit_code_1(lab: Lab) -> None:
     """The same again passes; 28 % slower fails, and the effect with its interval is in the answer."""
     _, first, _ = lab.bench("--runs", "12")
     baseline = first["record"]["id"]
+    few, _, told = lab.bench("--runs", "5", "--baseline", baseline)
     same, _, _ = lab.bench("--runs", "12", "--baseline", baseline, "--fail-above", "20%")
     lab.slow.touch()
     slower, said, complaint = lab.bench("--runs", "12", "--baseline", baseline, "--fail-above", "20%")
 
+    assert (2, True) == (few, "too few to be compared" in told)  # before anything is run
     assert (0, 1) == (same, slower)
     found = said["comparison"]
     assert "slower" == found["verdict"] and found["low"] < found["effect"] < found["high"]
