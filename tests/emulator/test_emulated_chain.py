@@ -78,7 +78,8 @@ def test_the_board_gets_machine_code_of_its_own_and_answers(capsys: pytest.Captu
 
     assert {"prog_sed_eat", "models/eat.img"} <= {*first["sent"], *first["unchanged"]}
     assert [] == again["sent"]
-    (sample,) = bench["record"]["samples"]
+    warm_up, sample = bench["record"]["samples"]
+    assert (True, False) == (warm_up["warm_up"], sample["warm_up"])
     assert (ran["class_id"], 1) == (sample["class_id"], bench["summary"]["judged"])
     assert sample["invoke_ms"] > 0
 
