@@ -16,6 +16,9 @@ from typing import Self
 LONG_S = 2.0
 """A command older than this is a long one: waiting for its end would take for ever, and it seldom ends just now."""
 
+FED_S = 10.0
+"""The same for one whose input has ended: it ends by that, however slow the board or this machine is just now."""
+
 
 class Turns:
     """The order on one connection; without `careful` nobody waits."""
@@ -38,7 +41,7 @@ class Turns:
         with self._changed:
             self._opening = None
             if ends_by_itself:
-                self._ending[turn] = time.monotonic()
+                self._ending[turn] = time.monotonic() + LONG_S
             self._changed.notify_all()
 
     def end(self, turn: Turn) -> None:
@@ -47,7 +50,7 @@ class Turns:
             while self._opening is not None and not turn.over:
                 self._changed.wait()
             if not turn.over:  # it may end while its input is still open
-                self._ending[turn] = time.monotonic()
+                self._ending[turn] = time.monotonic() + FED_S
 
     def ended(self, turn: Turn) -> None:
         """The channel is closed."""
@@ -59,9 +62,9 @@ class Turns:
             self._changed.notify_all()
 
     def _ends_soon(self) -> float:
-        """Seconds until the youngest of the ending commands counts as a long one; 0: none is young."""
-        youngest = max(self._ending.values(), default=float("-inf"))
-        return max(0.0, youngest + LONG_S - time.monotonic())
+        """Seconds until the last of the ending commands counts as a long one; 0: none is young."""
+        last = max(self._ending.values(), default=float("-inf"))
+        return max(0.0, last - time.monotonic())
 
 
 class Turn:
