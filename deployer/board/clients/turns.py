@@ -3,7 +3,8 @@
 dropbear 2022.83 closes a channel that is just opening when any other command of the connection ends, and then drops
 the connection at the next request for it (`Failed assertion (common-channel.c:705)`). So there a channel opens only
 while no other is opening or about to end. A command without input may end at any moment; one that reads its input
-ends after the input has, which is in our hands: that is why bulk channels can run side by side.
+ends after the input has, which is in our hands: that is why bulk channels can run side by side. A command without input waits for these, for a while: beside them one
+connection in ten was lost all the same.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ class Turns:
         self._changed = threading.Condition()
         self._opening: Turn | None = None
         self._ending: dict[Turn, float] = {}
+        self._fed: set[Turn] = set()
 
     def open(self, turn: Turn) -> None:
         """Wait for the moment to open a channel."""
         with self._changed:
-            while self._opening is not None or self._ends_soon():
-                self._changed.wait(self._ends_soon() or None)
+            until = time.monotonic() + (FED_S if turn.ends_by_itself else 0.0)
+            while self._opening is not None or self._ends_soon() or (self._fed and time.monotonic() < until):
+                self._changed.wait(self._ends_soon() or max(0.01, until - time.monotonic()))
             self._opening = turn
+            if not turn.ends_by_itself:
+                self._fed.add(turn)
 
     def opened(self, turn: Turn, *, ends_by_itself: bool) -> None:
         """The command runs; others may open, unless it may end at any moment."""
@@ -59,6 +64,7 @@ class Turns:
             if self._opening is turn:
                 self._opening = None
             self._ending.pop(turn, None)
+            self._fed.discard(turn)
             self._changed.notify_all()
 
     def _ends_soon(self) -> float:
@@ -73,7 +79,7 @@ class Turn:
     def __init__(self, turns: Turns, *, ends_by_itself: bool) -> None:
         self.over = False
         self._turns = turns
-        self._ends_by_itself = ends_by_itself
+        self.ends_by_itself = ends_by_itself
 
     def __enter__(self) -> Self:
         if self._turns.careful:
@@ -89,9 +95,9 @@ class Turn:
     def opened(self) -> None:
         """The server has started the command."""
         if self._turns.careful:
-            self._turns.opened(self, ends_by_itself=self._ends_by_itself)
+            self._turns.opened(self, ends_by_itself=self.ends_by_itself)
 
     def before_end(self) -> None:
         """Called before the input of the command ends."""
-        if self._turns.careful and not self._ends_by_itself:
+        if self._turns.careful and not self.ends_by_itself:
             self._turns.end(self)
