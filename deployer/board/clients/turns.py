@@ -3,8 +3,8 @@
 dropbear 2022.83 closes a channel that is just opening when any other command of the connection ends, and then drops
 the connection at the next request for it (`Failed assertion (common-channel.c:705)`). So there a channel opens only
 while no other is opening or about to end. A command without input may end at any moment; one that reads its input
-ends after the input has, which is in our hands: that is why bulk channels can run side by side. A command without input waits for these, for a while: beside them one
-connection in ten was lost all the same.
+ends after the input has, which is in our hands: that is why bulk channels can run side by side. A command
+without input waits for these, for a while: beside them one connection in ten was lost all the same.
 """
 
 from __future__ import annotations
