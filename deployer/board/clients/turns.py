@@ -34,18 +34,18 @@ class Turns:
     def open(self, turn: Turn) -> None:
         """Wait for the moment to open a channel."""
         with self._changed:
-            until = time.monotonic() + (FED_S if turn.ends_by_itself else 0.0)
-            while self._opening is not None or self._ends_soon() or (self._fed and time.monotonic() < until):
-                self._changed.wait(self._ends_soon() or max(0.01, until - time.monotonic()))
+            asked = time.monotonic()
+            while (held_s := self._held_s(turn, asked)) or self._opening is not None:
+                self._changed.wait(held_s or None)
             self._opening = turn
             if not turn.ends_by_itself:
                 self._fed.add(turn)
 
-    def opened(self, turn: Turn, *, ends_by_itself: bool) -> None:
+    def opened(self, turn: Turn) -> None:
         """The command runs; others may open, unless it may end at any moment."""
         with self._changed:
             self._opening = None
-            if ends_by_itself:
+            if turn.ends_by_itself:
                 self._ending[turn] = time.monotonic() + LONG_S
             self._changed.notify_all()
 
@@ -67,10 +67,12 @@ class Turns:
             self._fed.discard(turn)
             self._changed.notify_all()
 
-    def _ends_soon(self) -> float:
-        """Seconds until the last of the ending commands counts as a long one; 0: none is young."""
-        last = max(self._ending.values(), default=float("-inf"))
-        return max(0.0, last - time.monotonic())
+    def _held_s(self, turn: Turn, asked: float) -> float:
+        """Seconds until every ending command counts as a long one, or so does the bulk beside a short one."""
+        until = [*self._ending.values()]
+        if self._fed and turn.ends_by_itself:
+            until.append(asked + FED_S)
+        return max(0.0, max(until, default=0.0) - time.monotonic())
 
 
 class Turn:
@@ -95,7 +97,7 @@ class Turn:
     def opened(self) -> None:
         """The server has started the command."""
         if self._turns.careful:
-            self._turns.opened(self, ends_by_itself=self.ends_by_itself)
+            self._turns.opened(self)
 
     def before_end(self) -> None:
         """Called before the input of the command ends."""
