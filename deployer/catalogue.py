@@ -12,8 +12,9 @@ from typing import Any
 
 from board_runner import models
 from board_runner.contract import InputContract
-from deployer import resources, yaml_source
+from deployer import resources
 from deployer.errors import ConfigError
+from deployer.settings import yaml_source
 
 STAGES = ("torch", "onnx", "float", "fixed", "offline", "board")
 """In the order of the chain, as `deploy compare-sim` names them."""

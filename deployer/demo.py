@@ -9,9 +9,9 @@ from pathlib import Path
 import yaml
 
 from board_runner.simboard.board import SimBoard, SimBoardConfig
-from deployer import config
-from deployer.config import Deployment
 from deployer.errors import ConfigError
+from deployer.settings import config
+from deployer.settings.config import Deployment
 
 MARK = "# Written by `deploy demo`, anew at every start."
 

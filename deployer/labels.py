@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from deployer import resources, yaml_source
-from deployer.config import ModelSection
+from deployer import resources
 from deployer.errors import ConfigError
+from deployer.settings import yaml_source
+from deployer.settings.config import ModelSection
 
 
 def load(section: ModelSection, root: Path) -> list[str]:

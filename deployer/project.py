@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from board_runner.errors import UsageError
-from deployer import labels, resources, yaml_source
+from deployer import labels, resources
 from deployer.board.config import BoardConfig
-from deployer.config import Deployment
 from deployer.errors import MissingArtifact
 from deployer.events import Emit, ignore
+from deployer.settings import yaml_source
+from deployer.settings.config import Deployment
 
 if TYPE_CHECKING:  # imported where they are needed: a push that finds nothing to do needs none of them
     from board_runner.contract import InputContract

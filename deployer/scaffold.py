@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jinja2
 
 from deployer.board.config import parse_address
-from deployer.config import Settings
+from deployer.settings.config import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

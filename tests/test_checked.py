@@ -16,7 +16,7 @@ from deployer import quick_kinds
 from deployer.board.config import BoardConfig
 from deployer.checked import Checked, shape
 from deployer.checked_kinds import model_of
-from deployer.config import LimitsSection, Settings, ToolchainSection
+from deployer.settings.config import LimitsSection, Settings, ToolchainSection
 
 _WORDS = [
     "",

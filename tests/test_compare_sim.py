@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from deployer import config, pipeline, resources
+from deployer import pipeline, resources
 from deployer.cli.compare_sim import command
 from deployer.comparison.output_store import OutputFolder
 from deployer.project import Project
+from deployer.settings import config
 
 CLIPS = resources.data_dir() / "clips"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deployer import config, labels
-from deployer.config import ModelSection
+from deployer import labels
 from deployer.errors import ConfigError
+from deployer.settings import config
+from deployer.settings.config import ModelSection
 
 
 def _write(folder: Path, text: str) -> Path:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deployer import cli, config, demo, doctor, support_bundle
+from deployer import cli, demo, doctor, support_bundle
 from deployer.cli.doctor import command
 from deployer.doctor import State
 from deployer.project import Project
+from deployer.settings import config
 from toolchain_wrappers import standin
 from toolchain_wrappers.standin.variants import Variant
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deployer import cli, demo, resources
-from deployer.config import Deployment
+from deployer.settings.config import Deployment
 
 
 @pytest.fixture(scope="module")

@@ -178,6 +178,6 @@ def test_the_page_has_every_count() -> None:
 
 
 def _yaml(name: str) -> dict[str, Any]:
-    from deployer import yaml_source
+    from deployer.settings import yaml_source
 
     return yaml_source.read(resources.configs_dir() / "models" / f"{name}.yaml").data

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from deployer import cli, demo, on_board, resources
-from deployer.config import Deployment
 from deployer.project import Project
 from deployer.push import BoardFile
+from deployer.settings.config import Deployment
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from deployer import resources
 from deployer.building.job import BuildJob
-from deployer.config import SdkSection
 from deployer.conversion.runtime import runtime_of
 from deployer.errors import ConfigError
 from deployer.project import Project
+from deployer.settings.config import SdkSection
 from toolchain_wrappers.sdk import profile
 from toolchain_wrappers.sdk.tree import SdkTree
 from toolchain_wrappers.standin import sdk as standin

@@ -18,12 +18,12 @@ from deployer.cli.console import results
 from deployer.cli.fleet_view import MARKS, fleet_view, seconds
 from deployer.cli.options import Asked, Session
 from deployer.cli.progress import fleet_log
-from deployer.config import Deployment
 from deployer.events import Emit, Event
 from deployer.fleet import last_run
 from deployer.fleet.outcome import FleetResult, Outcome, State
 from deployer.fleet.runner import Began, FleetEmit, run_fleet
 from deployer.fleet.select import Selection, limited, select
+from deployer.settings.config import Deployment
 
 T = TypeVar("T")
 

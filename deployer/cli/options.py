@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import click
 
 from board_runner.errors import UsageError
-from deployer import config
 from deployer.board.config import BoardConfig
 from deployer.cli.progress import Progress, event_log
-from deployer.config import Deployment
 from deployer.events import Emit, Event
 from deployer.fleet.select import Selection, select
+from deployer.settings import config
+from deployer.settings.config import Deployment
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -27,12 +27,12 @@ from deployer.board.base import Board, Completed, Upload
 from deployer.board.files import digests
 from deployer.comparison import layouts
 from deployer.comparison.compare import StageOutputs
-from deployer.config import BoardSimulatorSection
 from deployer.errors import BoardUnreachable, ProgramFailed, TransferError
 from deployer.events import Advanced, Emit, Finished, Started, Warned
 from deployer.logs import parser
 from deployer.run import Program, explained
 from deployer.running import aftermath, guard
+from deployer.settings.config import BoardSimulatorSection
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.sigmastar import dumps
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from deployer.config import Deployment, RuntimeSection
 from deployer.errors import ConfigError
+from deployer.settings.config import Deployment, RuntimeSection
 from toolchain_wrappers.runtime import Container, Host, Mount, Runtime, host_owner
 from toolchain_wrappers.sigmastar import run_docker
 

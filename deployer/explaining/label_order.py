@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from board_runner.errors import DeployError
 from deployer import labels
-from deployer.config import ModelSection
 from deployer.explaining.case import Case
 from deployer.explaining.finding import Check, Finding
 from deployer.explaining.replay import Replay, apart, compared
+from deployer.settings.config import ModelSection
 
 CHECK = Check(name="label order")
 _LUCK = 1e-3

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError
-from deployer import resources, yaml_source
+from deployer import resources
 from deployer.export.kws_sizes import KwsShape
+from deployer.settings import yaml_source
 
 PARTS = {
     "weights": "weight",

@@ -9,7 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from board_runner.errors import ModelError
-from deployer import resources, yaml_source
+from deployer import resources
+from deployer.settings import yaml_source
 
 
 @dataclass(frozen=True, kw_only=True)

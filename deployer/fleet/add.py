@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from board_runner.errors import UsageError
-from deployer import yaml_source
-from deployer.config import FILE_NAME, Deployment
 from deployer.fleet import inventory
 from deployer.fleet.inventory import DEPLOY_YAML, OWN_FILE, Sections
+from deployer.settings import yaml_source
+from deployer.settings.config import FILE_NAME, Deployment
 
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*\Z")
 _INDENT = 2

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployer import yaml_source
 from deployer.board.config import BoardConfig
 from deployer.checked import shape
-from deployer.config_errors import HINT, complaint, nearest
 from deployer.errors import ConfigError
-from deployer.yaml_source import Key, YamlSource
+from deployer.settings import yaml_source
+from deployer.settings.config_errors import HINT, complaint, nearest
+from deployer.settings.yaml_source import Key, YamlSource
 
 _MERGED = ("env", "places")
 """Maps, of which a more special setting adds or replaces single entries."""

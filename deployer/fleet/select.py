@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 from board_runner.errors import UsageError
 from deployer.board.config import BoardConfig
-from deployer.config import Deployment
-from deployer.config_errors import listed, nearest
+from deployer.settings.config import Deployment
+from deployer.settings.config_errors import listed, nearest
 
 _ADDED = "or add one to `boards:` in deploy.yaml"
 

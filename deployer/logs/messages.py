@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from deployer import resources, yaml_source
+from deployer import resources
+from deployer.settings import yaml_source
 
 _NUMBER = r"(?P<code>-?(?:0[xX][0-9a-fA-F]+|\d+))"
 _TAGGED = r"(?P<code>0[xX][aA]0[0-9a-fA-F]{6}|-1(?:59|60|61)\d{7})(?!\w)"

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from board_runner.errors import DeployError
-from deployer import at_work, config, on_board
+from deployer import at_work, on_board
 from deployer.board.config import BoardConfig
 from deployer.events import Event, Finished, Logged, Skipped, Warned
 from deployer.labels import shown
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
+from deployer.settings import config
 from deployer.testing.benched import BenchResult
 
 _LOG = logging.getLogger("deploy")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from deployer import config, yaml_source
 from deployer.errors import ConfigError
+from deployer.settings import config, yaml_source
 from toolchain_wrappers.sigmastar.input_config import ConvFormat
 
 SECTION = "toolchain"

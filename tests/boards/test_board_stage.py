@@ -16,11 +16,11 @@ from deployer import program
 from deployer import push as push_step
 from deployer.comparison import board_stage
 from deployer.comparison.board_stage import Answer, Simulator
-from deployer.config import BoardSimulatorSection
 from deployer.errors import ProgramFailed
 from deployer.events import Event, Warned, ignore
 from deployer.push import BoardFile
 from deployer.run import Program
+from deployer.settings.config import BoardSimulatorSection
 from tests.boards.servers import Place, simulated
 from tests.integer import programs
 

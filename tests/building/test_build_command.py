@@ -10,11 +10,12 @@ import yaml
 from click.testing import CliRunner
 
 from board_runner.errors import DeployError
-from deployer import config, doctor, elf, on_board
+from deployer import doctor, elf, on_board
 from deployer.building import configured
 from deployer.cli import cli
 from deployer.errors import ConfigError
 from deployer.project import Project
+from deployer.settings import config
 from tests.building.compilers import needs_compilers
 from tests.building.conftest import Sdk
 from toolchain_wrappers.standin import sdk

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployer import build, config
+from deployer import build
 from deployer.building import configured
 from deployer.events import ignore
 from deployer.project import Project
+from deployer.settings import config
 from tests.building.compilers import needs_compilers
 from tests.building.conftest import NATIVE, Sdk
 from tests.toolchain.containers import limits, make_rootfs, needs_podman

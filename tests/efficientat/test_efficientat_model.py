@@ -14,7 +14,7 @@ from board_runner.errors import InputError, ModelError
 from board_runner.frontends.logmel import TENSORFLOW, LogMel
 from board_runner.models import efficientat
 from deployer import labels
-from deployer.config import ModelSection
+from deployer.settings.config import ModelSection
 
 CLIP = np.random.default_rng(1).uniform(-1, 1, 64000).astype(np.float32)
 

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from board_runner.simboard import SimBoard, SimBoardConfig
-from deployer import cli, config, pipeline, resources
+from deployer import cli, pipeline, resources
 from deployer.evaluation import by_board, record
 from deployer.evaluation.dataset import Clip
 from deployer.evaluation.listing import Listed
 from deployer.evaluation.record import StageRecord
 from deployer.program import build_python_program
 from deployer.project import Project
+from deployer.settings import config
 from tests.evaluation import words
 from tests.scheduling.dask_here import Cluster as Processes
 

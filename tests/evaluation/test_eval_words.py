@@ -20,9 +20,9 @@ from click.testing import CliRunner
 from board_runner import audio
 from board_runner.models import kws
 from deployer import cli, labels
-from deployer.config import ModelSection
 from deployer.evaluation import record
 from deployer.evaluation.class_figures import ClassFigures
+from deployer.settings.config import ModelSection
 from tests.evaluation import words
 
 LABELS = labels.load(ModelSection(name="kws"), Path())

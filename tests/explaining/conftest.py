@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from deployer import at_work, cli, config, pipeline, resources
+from deployer import at_work, cli, pipeline, resources
 from deployer.project import Project
 from deployer.records import RunRecord
+from deployer.settings import config
 from tests.boards.servers import Place, simulated
 
 CLIPS = (

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from board_runner.errors import UsageError
-from deployer import config
 from deployer.errors import ConfigError
 from deployer.fleet import add
 from deployer.fleet.add import add_board
+from deployer.settings import config
 
 FIELDS = {"host": "10.0.0.9", "port": 2222, "groups": ["rack"], "chip": ""}
 NEW = '  new:\n    host: "10.0.0.9"\n    port: 2222\n'

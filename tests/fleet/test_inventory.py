@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from deployer import config
 from deployer.errors import ConfigError
 from deployer.fleet import inventory
 from deployer.fleet.inventory import Inventory
+from deployer.settings import config
 
 
 def _read(folder: Path, text: str) -> Inventory:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from board_runner.errors import UsageError
-from deployer import config
-from deployer.config import Deployment
 from deployer.fleet.select import Selection, select
+from deployer.settings import config
+from deployer.settings.config import Deployment
 
 BOARDS = """
 default_board: desk

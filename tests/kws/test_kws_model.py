@@ -11,7 +11,7 @@ from board_runner.errors import InputError, ModelError
 from board_runner.frontends.mfcc import Mfcc
 from board_runner.models import kws
 from deployer import labels
-from deployer.config import ModelSection
+from deployer.settings.config import ModelSection
 from tests.frontends.signals import sweep
 
 CONTRACT = kws.contract()

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deployer import config, pipeline
+from deployer import pipeline
 from deployer.project import Project
+from deployer.settings import config
 from tests.quant import small
 
 

@@ -15,7 +15,7 @@ from board_runner.engine import load
 from board_runner.errors import UsageError
 from board_runner.float_engine import FloatEngine
 from board_runner.integer.engine import IntegerEngine
-from deployer import artifacts, config, resources
+from deployer import artifacts, resources
 from deployer.convert import model_inputs
 from deployer.events import Event, ignore
 from deployer.layers import analysis, between, disk, files, plot
@@ -26,6 +26,7 @@ from deployer.layers.measure import Errors
 from deployer.layers.report import LayerReport
 from deployer.layers.shown import EngineStage
 from deployer.project import Project
+from deployer.settings import config
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Container
 from toolchain_wrappers.sigmastar import layer_lines

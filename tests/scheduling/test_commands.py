@@ -17,7 +17,6 @@ import pytest
 from click.testing import CliRunner
 
 from board_runner.errors import InputError
-from deployer import config
 from deployer.board.config import BoardConfig
 from deployer.cli.compare_sim import command as compare_sim
 from deployer.comparison.output_store import OutputFolder
@@ -26,6 +25,7 @@ from deployer.evaluation import listing
 from deployer.evaluation.evaluate import Request, evaluate
 from deployer.events import Advanced, Event, Finished
 from deployer.project import Project
+from deployer.settings import config
 from tests.evaluation import words
 from tests.scheduling.dask_here import Cluster as Processes
 

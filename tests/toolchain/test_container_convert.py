@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployer import artifacts, config, pipeline
+from deployer import artifacts, pipeline
 from deployer.board.config import BoardConfig
 from deployer.comparison.compare_sim import Request
 from deployer.events import ignore
 from deployer.layers import between
 from deployer.layers.between import LayerRequest
 from deployer.project import Project
+from deployer.settings import config
 from tests.toolchain.containers import limits, make_rootfs, needs_podman, python_folders
 from toolchain_wrappers import standin
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deployer import cli, config, pipeline
+from deployer import cli, pipeline
 from deployer.cli.toolchain import command
 from deployer.project import Project
+from deployer.settings import config
 from toolchain_wrappers import standin
 
 

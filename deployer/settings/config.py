@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from deployer import yaml_source
 from deployer.board.config import BoardConfig, parse_address
 from deployer.checked import Checked
-from deployer.config_errors import complaint, listed, nearest
 from deployer.errors import ConfigError
 from deployer.fleet import inventory
+from deployer.settings import yaml_source
+from deployer.settings.config_errors import complaint, listed, nearest
 
 if TYPE_CHECKING:  # their text is what counts
     from deployer.checked_kinds import (

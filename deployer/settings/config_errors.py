@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from deployer.errors import ConfigError
-from deployer.yaml_source import Key, YamlSource
+from deployer.settings.yaml_source import Key, YamlSource
 
 if TYPE_CHECKING:
     from deployer.checked import Checked
