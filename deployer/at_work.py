@@ -20,7 +20,7 @@ from deployer.errors import BoardUnreachable, HookFailed, ProgramFailed
 from deployer.events import Emit, ignore
 from deployer.history import interchange
 from deployer.hooks import Hooked
-from deployer.measuring import environment, findings
+from deployer.measuring import environment, findings, results
 from deployer.measuring.conduct import GOVERNOR
 from deployer.measuring.plan import Plan
 from deployer.measuring.request import Request
@@ -51,10 +51,10 @@ def run(
             with working(board, "deploy run", emit=emit) as hooked:
                 result = run_step.run_clip(board, project.program_on(config), name)
         except ProgramFailed as e:
-            failure = bench_step.failure_of(e, clip=name, run=1)
+            failure = results.failure_of(e, clip=name, run=1)
             keep_run.keep(project, config, files, begun, (failure,), emit=emit)
             raise
-    sample = bench_step.sample_of(result, clip=name, run=1)
+    sample = results.sample_of(result, clip=name, run=1)
     run_id = keep_run.keep(project, config, files, begun, (sample,), emit=emit)
     return dataclasses.replace(result, hook_failure=hooked.failure, run_id=run_id)
 

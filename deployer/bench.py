@@ -7,17 +7,17 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from deployer.board.access.hostkeys import state_dir
 from deployer.board.base import Board, Completed
 from deployer.errors import BoardUnreachable, ProgramFailed
 from deployer.events import Advanced, Emit, Finished, Started, Warned
+from deployer.measuring import results
 from deployer.measuring.conduct import GOVERNOR, Conductor, Stuck
 from deployer.measuring.plan import ENDLESS, Item, Plan
 from deployer.measuring.stream import Governor, Ran
-from deployer.records import Failure, RunRecord, Sample
-from deployer.run import KEPT_BYTES, Program, Result, explained, judge
+from deployer.records import Failure, Sample
+from deployer.run import KEPT_BYTES, Program, explained, judge
 from deployer.running import aftermath, last_run
 from deployer.running.aftermath import Aftermath
 from deployer.running.guard import Start
@@ -32,23 +32,6 @@ MOST_LOSSES = 3
 
 Stable = Callable[[Sequence[Sample]], bool]
 """Told the counted samples so far; whether they are enough."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What a bench saw; `cut_short` is what ended it early: lost connection, interrupt, a board that hangs."""
-
-    samples: tuple[Sample, ...]
-    failures: tuple[Failure, ...]
-    governors: tuple[Governor, ...] = ()
-    cut_short: BaseException | None = None
-
-    def into(self, record: RunRecord) -> RunRecord:
-        """The record with what was measured filled in."""
-        environment = {**record.environment, "governors": [dataclasses.asdict(g) for g in self.governors]}
-        return dataclasses.replace(
-            record, samples=self.samples, failures=self.failures, environment=environment
-        )
 
 
 class Broken(BoardUnreachable):
@@ -116,7 +99,7 @@ class Bench:
                 self._governors = {g.node: g for g in conductor.stream.governors} | self._governors
             self._tend(board)
 
-    def measured(self, cut_short: BaseException | None = None) -> Measured:
+    def measured(self, cut_short: BaseException | None = None) -> results.Measured:
         """What there is so far, and the last word about it."""
         seen = [self._seen[index] for index in sorted(self._seen)]
         samples = tuple(item for item in seen if isinstance(item, Sample))
@@ -127,7 +110,7 @@ class Bench:
             self._emit(Finished(step=STEP, note=note))
         else:
             self._emit(Warned(step=STEP, message=f"ended early with {note}"))
-        return Measured(
+        return results.Measured(
             samples=samples,
             failures=failures,
             governors=tuple(self._governors.values()),
@@ -152,7 +135,7 @@ class Bench:
             return
         for warning in result.warnings:
             self._emit(Warned(step=STEP, message=f"{item.clip}, run {item.run}: {warning}"))
-        self._seen[ran.index] = _in_the_loop(result, item, ran, began_s=self._began_s or 0.0)
+        self._seen[ran.index] = results.sample_in_loop(result, item, ran, began_s=self._began_s or 0.0)
         self._advanced(item)
         if self._is_enough():
             self._enough = True
@@ -234,7 +217,7 @@ class Bench:
         self._emit(Warned(step=STEP, message=f"{item.clip}, run {item.run}: {error}"))
         said = (done.stdout + done.stderr)[-KEPT_BYTES:].decode("utf-8", "replace")
         self._seen[item.index] = dataclasses.replace(
-            failure_of(error, clip=item.clip, run=item.run),
+            results.failure_of(error, clip=item.clip, run=item.run),
             exit_status=status,
             warm_up=item.warm_up,
             variant=item.variant,
@@ -251,7 +234,7 @@ class Bench:
 
 def bench(
     board: Board, program: Program, clips: Sequence[str], *, runs: int, emit: Emit, warm_up: int = 0
-) -> Measured:
+) -> results.Measured:
     """Every clip `runs` times over an open connection; what was measured outlives any failure."""
     under_way = Bench(Plan(program=program, clips=tuple(clips), runs=runs, warm_up=warm_up), emit=emit)
     try:
@@ -263,46 +246,3 @@ def bench(
     except (BoardUnreachable, ProgramFailed, KeyboardInterrupt) as e:
         return under_way.measured(e)
     return under_way.measured()
-
-
-def failure_of(error: ProgramFailed, *, clip: str, run: int) -> Failure:
-    """A failure as the record keeps it, with the board after it."""
-    after = error.aftermath
-    if after is None:
-        return Failure(clip=clip, run=run, reason=str(error))
-    return Failure(
-        clip=clip,
-        run=run,
-        reason=str(error),
-        board_answers=after.answers,
-        board_rebooted=after.rebooted,
-        kernel=after.kernel,
-        left=tuple(f"{left.pid} {left.name} {left.state}" for left in after.left),
-    )
-
-
-def sample_of(result: Result, *, clip: str, run: int) -> Sample:
-    """A run's numbers as the record keeps them."""
-    return Sample(
-        clip=clip,
-        run=run,
-        invoke_ms=result.invoke_ms,
-        post_process_ms=result.post_process_ms,
-        class_id=result.class_id,
-        wall_ms=result.wall_ms,
-        start_load_io_ms=result.wall_ms - result.invoke_ms - result.post_process_ms,
-    )
-
-
-def _in_the_loop(result: Result, item: Item, ran: Ran, *, began_s: float) -> Sample:
-    """The same with its place in the bench and the board's state after it."""
-    return dataclasses.replace(
-        sample_of(result, clip=item.clip, run=item.run),
-        warm_up=item.warm_up,
-        variant=item.variant,
-        started_s=ran.began_s - began_s,
-        temperature_c=ran.state.temperature_c,
-        frequency_khz=ran.state.frequency_khz,
-        load=ran.state.load,
-        memory_available_kib=ran.state.memory_available_kib,
-    )

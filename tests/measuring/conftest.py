@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from deployer.bench import Bench, Broken, Measured
+from deployer.bench import Bench, Broken
 from deployer.board.base import Completed
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable, ProgramFailed
 from deployer.events import ignore
 from deployer.measuring.plan import Plan
+from deployer.measuring.results import Measured
 from deployer.run import Program
 from tests.boards.conftest import _own_state  # noqa: F401 - every test here has a state directory of its own
 from tests.boards.servers import REAL_KINDS, Place, kind_missing, real
