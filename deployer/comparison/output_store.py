@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
+from deployer import whole_file
 from deployer.errors import MissingArtifact
 
 VERSION = 1
@@ -89,7 +90,7 @@ class OutputFolder(Mapping[str, Mapping[str, Array]]):
             for old in (folder / CLIPS).iterdir():
                 old.unlink()
         _sweep(folder / CLIPS)
-        _replace(path, json.dumps(asdict(manifest), indent=2).encode())
+        whole_file.write(path, json.dumps(asdict(manifest), indent=2).encode())
         return cls(folder, manifest)
 
     @classmethod
@@ -206,9 +207,3 @@ def _sweep(clips: Path) -> None:
                 part.unlink()
         except FileNotFoundError:  # its writer has finished it meanwhile
             continue
-
-
-def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(data)
-    part.replace(path)

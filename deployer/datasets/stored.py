@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from board_runner.errors import InputError
+from deployer import whole_file
 from deployer.errors import MissingArtifact
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ M = TypeVar("M", bound=Versioned)
 def save(manifest: DataclassInstance, folder: Path) -> Path:
     """Write `manifest.json`, whole or not at all; the same manifest is the same bytes."""
     path = folder / NAME
-    part = path.with_name(f".{NAME}.part")
-    part.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n"
+    whole_file.write(path, text.encode())
     return path
 
 

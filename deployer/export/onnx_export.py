@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 
 from board_runner.contract import InputContract
-from deployer import resources
+from deployer import resources, whole_file
 from deployer.errors import CheckFailed
 from deployer.events import Advanced, Emit, Finished, Logged, Started, ignore
 from deployer.export import accuracy_gate, conversion, sources
@@ -96,9 +96,7 @@ def _write(graphs: dict[str, onnx.ModelProto], out_dir: Path, checks: Sequence[C
 def write_model(model: onnx.ModelProto, path: Path) -> ModelFile:
     """Write `model` whole or not at all; gives what a report says of the file."""
     content = model.SerializeToString(deterministic=True)
-    part = path.with_name(f"{path.name}.part")  # a reader of `path` never sees half a model
-    part.write_bytes(content)
-    part.replace(path)
+    whole_file.write(path, content)
     return ModelFile(
         path=path,
         size_bytes=len(content),

@@ -7,13 +7,13 @@ one run, an array of runs, or a folder of such files.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from board_runner.errors import DeployError, InputError, UsageError
+from deployer import whole_file
 from deployer.history.entry import Columns, Entry, Kept
 from deployer.history.store import History
 
@@ -57,9 +57,8 @@ def write(folder: Path, runs: Iterable[tuple[Entry, dict[str, Any]]]) -> list[Pa
 def write_file(folder: Path, id: str, fields: dict[str, Any]) -> Path:
     """`<id>.json`, whole or not there."""
     path = folder / f"{id}.json"
-    part = path.with_suffix(f".part-{os.getpid()}")
-    part.write_text(json.dumps(fields, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(fields, indent=1, ensure_ascii=False, default=str) + "\n"
+    whole_file.write(path, text.encode())
     return path
 
 

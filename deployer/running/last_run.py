@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deployer import whole_file
 from deployer.board.base import Completed
 from deployer.errors import MissingArtifact
 
@@ -46,9 +46,9 @@ def keep(folder: Path, address: str, argv: Sequence[str], completed: Completed) 
     }
     with contextlib.suppress(OSError):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(place / "stdout", completed.stdout[-KEPT_BYTES:])
-        _write(place / "stderr", completed.stderr[-KEPT_BYTES:])
-        _write(place / "run.json", json.dumps(about, indent=1).encode())
+        whole_file.write(place / "stdout", completed.stdout[-KEPT_BYTES:])
+        whole_file.write(place / "stderr", completed.stderr[-KEPT_BYTES:])
+        whole_file.write(place / "run.json", json.dumps(about, indent=1).encode())
 
 
 def load(folder: Path, address: str) -> LastRun:
@@ -69,12 +69,6 @@ def load(folder: Path, address: str) -> LastRun:
         raise MissingArtifact(
             f"no run on {address} is kept here", hint="`deploy run CLIP` or `deploy bench` makes one"
         ) from e
-
-
-def _write(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_bytes(content)
-    fresh.replace(path)
 
 
 def _place(folder: Path, address: str) -> Path:

@@ -13,6 +13,7 @@ import yaml
 from torch import Tensor
 
 from board_runner.errors import ModelError, UsageError
+from deployer import whole_file
 from deployer.export.sources import SETTINGS, WEIGHTS
 from deployer.training.evaluate import Score
 
@@ -110,7 +111,7 @@ class RunFolder:
         """Write `args.yml` and `chkpnt.pt`, of the best network or into `last/`."""
         place = self.path / LAST if last else self.path
         place.mkdir(parents=True, exist_ok=True)
-        _replace(place / SETTINGS, yaml.safe_dump(dict(settings), sort_keys=True).encode())
+        whole_file.write(place / SETTINGS, yaml.safe_dump(dict(settings), sort_keys=True).encode())
         weights = {name: value.detach().cpu() for name, value in network.items()}
         told = {"val_clips": score.clips, "val_accuracy": score.accuracy, "val_loss": score.loss}
         _save({"model_dict": weights, "epoch": epoch, **told}, place / WEIGHTS)
@@ -118,7 +119,7 @@ class RunFolder:
     def begin_log(self, epochs: int) -> Score | None:
         """Drop the lines after `epochs`, which were lost and come again; gives the best score that is left."""
         lines = [line for line in self._lines() if json.loads(line)["epoch"] <= epochs]
-        _replace(self.path / LOG, "".join(f"{line}\n" for line in lines).encode())
+        whole_file.write(self.path / LOG, "".join(f"{line}\n" for line in lines).encode())
         told = next((line for line in map(json.loads, reversed(lines)) if line["best"]), None)
         return None if told is None else _score(told)
 
@@ -135,7 +136,7 @@ class RunFolder:
     def keep_labels(self, names: Sequence[str]) -> None:
         """Write the class names, a line each, as `model.labels` takes them."""
         self.path.mkdir(parents=True, exist_ok=True)
-        _replace(self.path / LABELS, "".join(f"{name}\n" for name in names).encode())
+        whole_file.write(self.path / LABELS, "".join(f"{name}\n" for name in names).encode())
 
 
 def _score(told: Mapping[str, Any]) -> Score:
@@ -159,10 +160,4 @@ def _load(place: Path) -> dict[str, Any]:
 def _save(content: Any, place: Path) -> None:
     part = place.with_name(f".{place.name}.part")
     torch.save(content, part)
-    part.replace(place)
-
-
-def _replace(place: Path, data: bytes) -> None:
-    part = place.with_name(f".{place.name}.part")
-    part.write_bytes(data)
     part.replace(place)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deployer import whole_file
 from deployer.board.probe.script import FIXED
 
 FOLDER = "facts"
@@ -45,11 +45,9 @@ def keep(address: str, folder: Path, boot_id: str | None, sections: Mapping[str,
         "boot_id": boot_id,
         "sections": {name: sections[name] for name in FIXED},
     }
-    part = path.with_suffix(f".part-{os.getpid()}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        whole_file.write(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
 def _file(address: str, folder: Path) -> Path:
