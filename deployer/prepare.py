@@ -16,6 +16,7 @@ import soxr
 from board_runner import audio
 from board_runner.contract import Array, InputContract
 from board_runner.errors import InputError
+from deployer import whole_file
 from deployer.events import Advanced, Emit, Finished, Started, Warned
 
 STEP = "prepare"
@@ -228,12 +229,9 @@ def _prepared(
 
 def _replace(target: Path, data: bytes) -> None:
     """Write a file so that it is either the old or the new one, whole."""
-    part = target.with_name(f".{target.name}.part")
     try:
-        part.write_bytes(data)
-        part.replace(target)
+        whole_file.write(target, data)
     except OSError as e:
-        part.unlink(missing_ok=True)
         raise InputError(f"{target}: cannot be written ({e.strerror or e})") from e
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import board_runner
 from board_runner import models
+from deployer import whole_file
 
 ENTRY = "board_runner.prog_sed_eat"
 SIMULATOR = "board_runner.dla_simulator"
@@ -50,10 +51,7 @@ def build_python_program(out: Path, entry: str = ENTRY) -> Path:
         for name in needed_modules(entry):
             path = _file(name)
             _add(archive, path.relative_to(_root().parent).as_posix(), path.read_text(encoding="utf-8"))
-    part = out.with_name(f".{out.name}.part")
-    part.write_bytes(b"#!/usr/bin/env python3\n" + buffer.getvalue())
-    part.chmod(0o755)
-    part.replace(out)
+    whole_file.write(out, b"#!/usr/bin/env python3\n" + buffer.getvalue(), mode=0o755)
     return out
 
 

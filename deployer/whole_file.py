@@ -6,8 +6,17 @@ import os
 from pathlib import Path
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put `content` into `path` by a rename; a file that begins with a dot is what a killed writer leaves."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(path)
+def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Put `content` into `path` by a rename, whoever else does so now. Raises OSError.
+
+    A writer that is killed leaves a file whose name begins with a dot.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(3).hex()}")
+    try:
+        part.write_bytes(content)
+        if mode is not None:
+            part.chmod(mode)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

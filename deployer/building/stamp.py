@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deployer import whole_file
 from deployer.building.compiler import Compiler
 from deployer.building.job import BuildJob
 from toolchain_wrappers.errors import ToolchainError
@@ -44,9 +45,7 @@ def write(tree: SdkTree, stamp: Stamp) -> None:
     """Note it, whole or not at all. Raises ToolchainError where the SDK cannot be written."""
     try:
         tree.out.mkdir(parents=True, exist_ok=True)
-        part = tree.out / f"{NAME}.part"
-        part.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
-        part.replace(tree.out / NAME)
+        whole_file.write(tree.out / NAME, f"{json.dumps(asdict(stamp), indent=1)}\n".encode())
     except OSError as e:
         raise ToolchainError(
             f"{tree.out} cannot be written: {e.strerror}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from board_runner.contract import Array
 from board_runner.errors import ModelError, UsageError
+from deployer import whole_file
 from deployer.export import conversion, sources, weights
 from deployer.folding import proof
 from deployer.folding.checkpoint import fold_state, with_state
@@ -122,6 +124,6 @@ def _write(state: Mapping[str, Array], folds: Iterable[Fold], path: Path) -> Non
         MARK: [fold.norm for fold in folds],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    torch.save(content, part)
-    part.replace(path)
+    stored = io.BytesIO()
+    torch.save(content, stored)
+    whole_file.write(path, stored.getvalue())

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 
 from board_runner.errors import ModelError
+from deployer import whole_file
 from deployer.errors import CheckFailed
 from deployer.folding import proof
 from deployer.folding.graph import fold_graph, norms
@@ -101,9 +102,7 @@ def read(path: Path) -> onnx.ModelProto:
 def write(model: onnx.ModelProto, path: Path) -> None:
     """Put the model at `path`, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(model.SerializeToString(deterministic=True))
-    part.replace(path)
+    whole_file.write(path, model.SerializeToString(deterministic=True))
 
 
 def raise_if_useless(report: FoldReport) -> None:

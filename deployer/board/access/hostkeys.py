@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer import whole_file
 from deployer.board.config import BoardConfig
 from deployer.errors import LoginRefused
 
@@ -95,9 +96,7 @@ def forget(config: BoardConfig, *, folder: Path | None = None) -> bool:
     with _locked(folder):
         path = _file(folder)
         kept = [" ".join(entry) for entry in _entries(folder) if entry[0] != entry_name(config)]
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        fresh.replace(path)
+        whole_file.write(path, "".join(f"{line}\n" for line in kept).encode())
     return True
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from deployer import whole_file
 from deployer.board.access import hostkeys
 from deployer.board.config import BoardConfig
 
@@ -28,11 +28,8 @@ def remember(config: BoardConfig, key: str, value: Any, *, folder: Path | None =
     known = {k: v for k, v in {**known, key: value}.items() if v is not None}
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(3).hex()}")
-        fresh.write_text(
-            json.dumps({"board": hostkeys.entry_name(config), **known}, indent=1) + "\n", "utf-8"
-        )
-        fresh.replace(path)
+        text = json.dumps({"board": hostkeys.entry_name(config), **known}, indent=1)
+        whole_file.write(path, f"{text}\n".encode())
     except OSError:
         return
 
