@@ -11,7 +11,6 @@ from pathlib import Path
 from board_runner.contract import Array
 from board_runner.errors import UsageError
 from deployer import artifacts, prepare
-from deployer.cluster import Cluster
 from deployer.comparison import compare, elsewhere, sources, stages
 from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.compare import Comparison, Limits, StageOutputs, Verdict
@@ -21,6 +20,7 @@ from deployer.comparison.sources import StageSource
 from deployer.errors import CheckFailed
 from deployer.events import Emit
 from deployer.project import Project
+from deployer.scheduling.cluster import Cluster
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,6 @@ from board_runner.contract import Array, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import InputError
 from deployer import artifacts
-from deployer.cluster import Cluster
 from deployer.comparison import stages
 from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.output_store import OutputFolder, input_sha256
@@ -21,6 +20,7 @@ from deployer.comparison.sources import StageSource
 from deployer.comparison.stages import Done, Maker, Simulation
 from deployer.errors import MissingArtifact
 from deployer.events import Emit, ignore
+from deployer.scheduling.cluster import Cluster
 
 TOGETHER = 4
 """Clips that an engine gets at once."""

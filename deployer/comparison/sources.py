@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer import artifacts
-from deployer.cluster import Need
 from deployer.comparison import stages
 from deployer.comparison.onnx_engine import OnnxMaker
 from deployer.comparison.stages import Maker, Simulation
 from deployer.conversion.job import toolchain_identity
 from deployer.errors import ConfigError
 from deployer.project import Project
+from deployer.scheduling.shard import Need
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,6 @@ from typing import TypeAlias
 from board_runner.contract import Array, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import InputError, ModelError
-from deployer.cluster import Cluster
 from deployer.comparison import stages
 from deployer.comparison.stages import Maker, Pace, Simulation
 from deployer.evaluation.answer_file import AnswerFile
@@ -21,7 +20,8 @@ from deployer.evaluation.answers import Answer, NoAnswer
 from deployer.evaluation.listing import Listed, Listing, key_of
 from deployer.evaluation.reading import Reading
 from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
-from deployer.scheduler import InProcess, Processes, Scheduler, Threads
+from deployer.scheduling.cluster import Cluster
+from deployer.scheduling.scheduler import InProcess, Processes, Scheduler, Threads
 
 TOGETHER = 4
 """Clips that a process gets at once: what a kill loses is no more than twice these for each."""

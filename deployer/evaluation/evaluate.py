@@ -13,7 +13,6 @@ from board_runner.errors import InputError, UsageError
 from board_runner.models import ecapa
 from deployer import __version__, records
 from deployer.board.config import BoardConfig
-from deployer.cluster import Cluster
 from deployer.comparison import sources, stages
 from deployer.comparison.sources import StageSource
 from deployer.datasets import manifest
@@ -29,6 +28,7 @@ from deployer.events import Emit, ignore
 from deployer.history import interchange
 from deployer.project import GRAPHS, Project
 from deployer.records import BoardInfo
+from deployer.scheduling.cluster import Cluster
 
 BOARD = "board"
 

@@ -21,7 +21,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from deployer.cluster import Cluster
 from deployer.evaluation import dataset
 from deployer.evaluation.answering import _Worker
 from deployer.evaluation.answers import Answer, NoAnswer, to_line
@@ -29,6 +28,7 @@ from deployer.evaluation.evaluate import Request, _made
 from deployer.evaluation.listing import Listed, Listing
 from deployer.events import ignore
 from deployer.project import Project
+from deployer.scheduling.cluster import Cluster
 from deployer.settings import config
 from tests.bench.bench_eval import evaluation, make_clips, timed
 from tests.evaluation import words

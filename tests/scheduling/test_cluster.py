@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from board_runner.errors import InputError, UsageError
-from deployer import artifacts, cluster
-from deployer.cluster import Cluster, Need
+from deployer import artifacts
 from deployer.errors import ClusterFailed
+from deployer.scheduling import cluster, connection
+from deployer.scheduling.cluster import Cluster
+from deployer.scheduling.shard import Need
 from tests.scheduling import work
 from tests.scheduling.dask_here import Cluster as Processes
 
@@ -93,7 +95,7 @@ def test_another_version_there_is_named_before_anything_runs(
     two: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both sides' versions, and the worker's address."""
-    monkeypatch.setattr(cluster, "__version__", "0.0.1")
+    monkeypatch.setattr(connection, "__version__", "0.0.1")
     with pytest.raises(
         ClusterFailed, match=r"worker tcp://127\.0\.0\.1:\d+ has deploy .*, here it is 0\.0\.1"
     ):
@@ -102,7 +104,7 @@ def test_another_version_there_is_named_before_anything_runs(
 
 def test_nobody_there_is_told_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     """No scheduler, and what is no address."""
-    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
+    monkeypatch.setattr(connection, "CONNECT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ClusterFailed, match=f"no Dask scheduler answers at tcp://127.0.0.1:{port}") as caught:

@@ -9,68 +9,30 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import platform
-import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from board_runner.errors import UsageError
-from deployer import __version__
 from deployer.errors import ClusterFailed
+from deployer.scheduling.connection import check_workers, connect, versions
+from deployer.scheduling.shard import Need, Packed, run
 
 S = TypeVar("S")
 R = TypeVar("R")
 
-LOOKED_AT = ("numpy", "onnxruntime")
-"""Packages whose versions decide results; a worker has those that are installed here."""
-
 AHEAD = 4
 """Shards on their way for each thread of the cluster: one that runs again holds up the results after it."""
 
-KEPT = 2
-"""Functions, with their engines, that a worker's thread keeps."""
-
-CONNECT_S = 10.0
 WITHOUT_WORKERS_S = 60.0
 """How long a cluster may have no worker before the run gives up."""
 
 _LOOK_S = 2.0
 _CANCELLED = futures.CancelledError
 """Of shards whose scheduler is gone: all that distributed raises then are kinds of it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Need:
-    """What a worker must have as it is here: `look` at `place` gives `expected`."""
-
-    name: str
-    look: Callable[[Path], str]
-    place: Path
-    expected: str
-
-    def check(self) -> None:
-        """Raises ClusterFailed; runs on the worker."""
-        try:
-            found = self.look(self.place)
-        except OSError as e:
-            raise ClusterFailed(
-                f"worker on {socket.gethostname()}: {self.name}, {self.place}, cannot be read ({e.strerror or e})",
-                hint="workers read models, tools and clips under the same paths as here: share the folder",
-            ) from e
-        if found != self.expected:
-            raise ClusterFailed(
-                f"worker on {socket.gethostname()}: {self.name}, {self.place}, is another than here",
-                hint="share the folder with the workers, or copy it again",
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +59,7 @@ class Cluster:
         A shard whose worker is lost runs again on another, three times at most (Dask's
         `distributed.scheduler.allowed-failures`). Raises what the function raises, and ClusterFailed.
         """
-        packed = pickle.dumps(_Packed(function=function, needs=tuple(self.needs), versions=versions()))
+        packed = pickle.dumps(Packed(function=function, needs=tuple(self.needs), versions=versions()))
         token = hashlib.sha256(packed).hexdigest()
         with self._client() as client:
             waiting: deque[Any] = deque()
@@ -105,7 +67,7 @@ class Cluster:
             try:
                 for shard in shards:
                     waiting.append(
-                        client.submit(_task, token, packed, shard, pure=False, resources=dict(self.resources))
+                        client.submit(run, token, packed, shard, pure=False, resources=dict(self.resources))
                     )
                     if len(waiting) >= watch.window:
                         yield watch.result(waiting.popleft())
@@ -123,75 +85,6 @@ class Cluster:
             yield client
         finally:
             client.close()
-
-
-def connect(address: str) -> Any:
-    """A `distributed.Client`.
-
-    Raises UsageError for what is no address and where distributed is missing, ClusterFailed for nobody there.
-    """
-    parts = urlsplit(address)
-    if parts.scheme not in {"tcp", "tls"} or not parts.hostname or not _port(address):
-        raise UsageError(f"--scheduler {address}: no address of a scheduler", hint="give tcp://HOST:PORT")
-    try:
-        import distributed
-    except ImportError as e:
-        raise UsageError(
-            "--scheduler needs Dask's distributed, which is not installed",
-            hint="pip install 'sgs-deploy[cluster]'",
-        ) from e
-    try:
-        return distributed.Client(address, timeout=CONNECT_S, set_as_default=False, name="deploy")
-    except (OSError, TimeoutError, RuntimeError, ValueError) as e:
-        raise ClusterFailed(
-            f"no Dask scheduler answers at {address} ({type(e).__name__})",
-            hint="start it there with `dask scheduler`; is the port open, and are its versions like here?",
-        ) from e
-
-
-def check_workers(client: Any, address: str) -> None:
-    """Raises ClusterFailed for no worker, and for one that is unlike this process."""
-    workers = client.get_versions(packages=list(LOOKED_AT))["workers"]
-    if not workers:
-        raise ClusterFailed(
-            f"the scheduler at {address} has no worker",
-            hint=f"start one: `dask worker {address} --nthreads 1`",
-        )
-    # Not a function of ours: a worker without deploy could not tell that it has none.
-    deploys = client.run(eval, "__import__('deployer').__version__", on_error="return")
-    here = versions()
-    for worker, told in workers.items():
-        deploy = deploys.get(worker)
-        python = ".".join(str(told["packages"]["python"]).split(".")[:2])
-        there = {**told["packages"], "python": python, "deploy": deploy if isinstance(deploy, str) else None}
-        _same(here, there, f"worker {worker}")
-
-
-def versions() -> dict[str, str]:
-    """What must be equal on both sides for equal results; packages that are installed."""
-    found = {"deploy": __version__, "python": ".".join(platform.python_version_tuple()[:2])}
-    for name in LOOKED_AT:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _same(here: Mapping[str, str], there: Mapping[str, str | None], who: str) -> None:
-    for name, version in here.items():
-        if there.get(name) != version:
-            raise ClusterFailed(
-                f"{who} has {name} {there.get(name) or 'not at all'}, here it is {version}",
-                hint="install the same versions in the workers' environment, and start them again",
-            )
-
-
-def _port(address: str) -> int | None:
-    try:
-        return urlsplit(address).port
-    except ValueError:
-        return None
 
 
 class _Watch:
@@ -258,37 +151,3 @@ class _Watch:
             f"the scheduler at {self._cluster.address} went away",
             hint="start it and its workers, then run the command again: it goes on where it was",
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Packed:
-    """What is sent with every shard, pickled."""
-
-    function: Callable[[Any], Any]
-    needs: tuple[Need, ...]
-    versions: Mapping[str, str]
-
-
-class _Kept(threading.local):
-    """A worker thread's own functions, by token: engines are not shared."""
-
-    def __init__(self) -> None:
-        self.functions: dict[str, Callable[[Any], Any]] = {}
-
-
-_kept = _Kept()
-
-
-def _task(token: str, packed: bytes, shard: Any) -> Any:
-    """On a worker. One that joined late is looked at here."""
-    function = _kept.functions.pop(token, None)
-    if function is None:
-        given: _Packed = pickle.loads(packed)
-        _same(given.versions, versions(), f"worker on {socket.gethostname()}")
-        for need in given.needs:
-            need.check()
-        function = given.function
-    while len(_kept.functions) >= KEPT:
-        del _kept.functions[next(iter(_kept.functions))]
-    _kept.functions[token] = function
-    return function(shard)

@@ -15,12 +15,12 @@ import pytest
 
 from board_runner.errors import InputError
 from deployer.comparison.stages import Pace
-from deployer.scheduler import THREADS, InProcess, Processes, Scheduler, Threads
+from deployer.scheduling.scheduler import THREADS, InProcess, Processes, Scheduler, Threads
 
 _KILLED = """
 import os, sys, time
 from pathlib import Path
-from deployer.scheduler import Processes
+from deployer.scheduling.scheduler import Processes
 
 def prepare(folder):
     Path(folder, str(os.getpid())).touch()
