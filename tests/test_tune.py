@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from board_runner.models import eat
 from board_runner.quant import patterns, quant_file
 from board_runner.quant.calibration import calibrate
 from board_runner.quant.compile import write_image
@@ -97,15 +95,7 @@ def test_the_choice_follows_the_limits_and_says_why() -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project around the small network, two clips to calibrate and three to judge."""
-    small.save(tmp_path / "small.onnx")
-    for folder, count, seed in (("calibration", 2, 1), ("clips", 3, 2)):
-        (tmp_path / folder).mkdir()
-        for index, sound in enumerate(small.sounds(count, seed=seed)):
-            with wave.open(str(tmp_path / folder / f"{seed}{index}.wav"), "wb") as file:
-                file.setparams((1, 2, eat.contract().sample_rate_hz, 0, "NONE", ""))
-                file.writeframes((sound["images"].ravel() * 32767).astype("<i2").tobytes())
-    text = "version: 1\nmodel:\n  onnx: small.onnx\naudio:\n  clips: clips\n  calibration: calibration\n"
-    (tmp_path / "deploy.yaml").write_text(text + "toolchain:\n  kind: sigmastar   # ours\n")
+    small.write_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -106,7 +106,7 @@ def scheduler(function: F) -> F:
         "--scheduler",
         "scheduler_address",
         metavar="tcp://HOST:PORT",
-        help="Run all stages but the board's on this Dask cluster, not here.",
+        help="Compute on this Dask cluster, not here; a board's stage stays here.",
     )(function)
 
 

@@ -10,13 +10,14 @@ from rich import box
 from rich.table import Table
 
 from deployer.cli.console import results
-from deployer.cli.options import Session, common, dry_run
+from deployer.cli.options import Session, common, dry_run, scheduler
 from deployer.errors import ConfigError
 from deployer.project import Project
 from deployer.tuning import apply as tune_apply
 from deployer.tuning import plot as tune_plot
 from deployer.tuning import tune
 from deployer.tuning.candidates import Limits, Result
+from deployer.tuning.lab import clips_of
 from deployer.tuning.tune import Tuned
 
 
@@ -26,6 +27,7 @@ from deployer.tuning.tune import Tuned
 @click.option("--apply", "do_apply", is_flag=True, help="Put the choice into deploy.yaml.")
 @click.option("--plot/--no-plot", default=True, help="Draw the front as an SVG.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where the results go.")
+@scheduler
 @dry_run
 @common
 def command(
@@ -36,12 +38,13 @@ def command(
     do_apply: bool,
     plot: bool,
     out: Path | None,
+    scheduler_address: str | None,
     dry_run: bool,
 ) -> None:
     """Try levels, range methods and 8 or 16 bits by convolution, and choose.
 
     Calibrates on audio.calibration and judges on the clips that are not among them. The speed is that of this
-    machine's simulator, not of a board.
+    machine's simulator (with --scheduler: of a worker's), not of a board.
     """
     project = Project(session.deployment)
     if dry_run:
@@ -54,7 +57,11 @@ def command(
     folder = out or project.deployment.state_dir / "tune"
     with session.progress() as emit:
         tuned = tune.tune(
-            project, Limits(min_sqnr_db=min_sqnr_db, max_bytes=max_bytes), out=folder, emit=emit
+            project,
+            Limits(min_sqnr_db=min_sqnr_db, max_bytes=max_bytes),
+            out=folder,
+            scheduler=scheduler_address,
+            emit=emit,
         )
     if plot:
         tune_plot.draw(tuned, folder / tune_plot.PLOT)
@@ -64,7 +71,7 @@ def command(
 
 
 def _plan(project: Project) -> dict[str, Any]:
-    clips = tune.clips_of(project)
+    clips = clips_of(project)
     return {
         "candidates": [candidate.name for candidate in tune.planned(project)],
         "calibration_clips": len(clips.calibration),
@@ -84,12 +91,13 @@ def show(tuned: Tuned, *, applied: Path | None) -> None:
     table = Table(title="accuracy, size and speed", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("candidate")
     table.add_column("convolutions")
-    for name in ("SQNR dB", "worst clip", "top-1", "eat.img bytes", "ms here"):
+    for name in ("SQNR dB", "worst clip", "top-1", "eat.img bytes", "ms" if tuned.on_cluster else "ms here"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for result in tuned.results:
         table.add_row(*_cells(result, tuned))
-    table.caption = "SQNR and top-1 against float; ms: median of this machine's simulator, not of a board"
+    whose = "a worker" if tuned.on_cluster else "this machine"
+    table.caption = f"SQNR and top-1 against float; ms: median of {whose}'s simulator, not of a board"
     table.caption_justify = "left"
     console = results()
     console.print(table)

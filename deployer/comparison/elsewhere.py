@@ -104,7 +104,7 @@ class _ByEngine:
         return [self._one(asked) for asked in some]
 
     def _one(self, asked: Asked) -> Computed:
-        tensor = _tensor(self.clips, asked)
+        tensor = tensor_of(self.clips, asked)
         digest = input_sha256(tensor)
         outputs: dict[str, Array] | None = None
         if digest != asked.kept:
@@ -122,7 +122,7 @@ class _Simulated:
     clips: ClipSet
 
     def __call__(self, some: Sequence[Asked]) -> list[Computed]:
-        tensors = {asked.wav.name: _tensor(self.clips, asked) for asked in some}
+        tensors = {asked.wav.name: tensor_of(self.clips, asked) for asked in some}
         digests = {name: input_sha256(tensor) for name, tensor in tensors.items()}
         missing = [(a.wav.name, tensors[a.wav.name]) for a in some if digests[a.wav.name] != a.kept]
         found: dict[str, tuple[dict[str, Array], bytes]] = {}
@@ -140,7 +140,7 @@ class _Simulated:
         ]
 
 
-def _tensor(clips: ClipSet, asked: Asked) -> Array:
+def tensor_of(clips: ClipSet, asked: Asked) -> Array:
     """The clip's input; it must be the file that the client has. Raises InputError."""
     if not asked.wav.is_file() or artifacts.sha256(asked.wav) != asked.sha256:
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,3 +78,17 @@ def save(path: Path, seed: int = 1) -> Path:
     """The model as a file; gives the path."""
     graph(seed).save(path)
     return path
+
+
+def write_project(folder: Path) -> Path:
+    """A project around the network, two clips to calibrate and three to judge; gives the folder."""
+    save(folder / "small.onnx")
+    for clips, count, seed in (("calibration", 2, 1), ("clips", 3, 2)):
+        (folder / clips).mkdir()
+        for index, sound in enumerate(sounds(count, seed=seed)):
+            with wave.open(str(folder / clips / f"{seed}{index}.wav"), "wb") as file:
+                file.setparams((1, 2, eat.contract().sample_rate_hz, 0, "NONE", ""))
+                file.writeframes((sound["images"].ravel() * 32767).astype("<i2").tobytes())
+    text = "version: 1\nmodel:\n  onnx: small.onnx\naudio:\n  clips: clips\n  calibration: calibration\n"
+    (folder / "deploy.yaml").write_text(text + "toolchain:\n  kind: sigmastar   # ours\n")
+    return folder
