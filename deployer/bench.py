@@ -68,6 +68,7 @@ class Bench:
         self._enough = False
         self._check_at = 0
         self._ill: list[tuple[Item, Ran, ProgramFailed]] = []
+        self._standing = results.Standing()
 
     @property
     def has_begun(self) -> bool:
@@ -229,7 +230,18 @@ class Bench:
 
     def _advanced(self, item: Item) -> None:
         total = None if self.plan.total >= ENDLESS else self.plan.total
-        self._emit(Advanced(step=STEP, done=len(self._seen), total=total, note=item.clip))
+        now = self._standing
+        now.take(self._seen[item.index])
+        self._emit(
+            Advanced(
+                step=STEP,
+                done=len(self._seen),
+                total=total,
+                note=item.clip,
+                failed=now.failed,
+                median_ms=now.median_ms,
+            )
+        )
 
 
 def bench(

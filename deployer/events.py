@@ -18,12 +18,17 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Advanced:
-    """`done` units of a step are through; `note` names the latest (a clip, a file, a stage)."""
+    """`done` units of a step are through; `note` names the latest (a clip, a file, a stage).
+
+    Of a bench: how many runs `failed` so far, and the median of the latest invoke times.
+    """
 
     step: str
     done: int
     total: int | None = None
     note: str = ""
+    failed: int | None = None
+    median_ms: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,9 @@ def command(session: Session, board_name: str | None, dry_run: bool) -> None:
     if dry_run:
         push_command.push_one(session, project, session.deployment.board(board_name), dry_run=True)
         return
-    with session.progress() as emit:
-        done = pipeline.run_all(project, session.deployment.board(board_name), emit=emit)
+    config = session.deployment.board(board_name)
+    with session.progress(board=config.name) as emit:
+        done = pipeline.run_all(project, config, emit=emit)
 
     def text() -> None:
         compared.show(done.compared)

@@ -65,8 +65,9 @@ def command(
         files = push_command.prepared(session, project)
         fleet.over(session, asked, _work(wanted, baseline, partial(run, files=files)))
         return
-    with session.progress() as emit:
-        done = run(asked.one(session), emit)
+    config = asked.one(session)
+    with session.progress(board=config.name) as emit:
+        done = run(config, emit)
     found = compare(done.record, wanted, baseline)
     session.show(_data(done, found), lambda: show(done, found))
     judge(done, found, wanted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 from rich.markup import escape
@@ -24,6 +24,9 @@ from deployer.fleet.outcome import FleetResult, Outcome, State
 from deployer.fleet.runner import Began, FleetEmit, run_fleet
 from deployer.fleet.select import Selection, limited, select
 from deployer.settings.config import Deployment
+
+if TYPE_CHECKING:
+    from deployer.under_way.telling import Teller
 
 T = TypeVar("T")
 
@@ -50,8 +53,9 @@ def one_or_over(session: Session, asked: Asked, work: Work[T], show: Callable[[T
     if asked.many:
         over(session, asked, work)
         return
-    with session.progress() as emit:
-        done = work.job(asked.one(session), emit)
+    config = asked.one(session)
+    with session.progress(board=config.name) as emit:
+        done = work.job(config, emit)
     session.show(work.data(done), lambda: show(done))
 
 
@@ -165,12 +169,27 @@ def _table(names: list[str], verbosity: int) -> AbstractContextManager[FleetEmit
 
 @contextmanager
 def _watched(session: Session, names: list[str], work: Work[T]) -> Iterator[FleetEmit]:
-    """Drawn on stderr and kept in `--events`; with `--json` only warnings are drawn."""
+    """Drawn on stderr, kept in `--events` and told to others; with `--json` only warnings are drawn."""
     verbosity = -1 if session.as_json and session.verbosity < 1 else session.verbosity
-    with (work.view or _table)(names, verbosity) as draw, fleet_log(session.events_path) as keep:
+    with (
+        (work.view or _table)(names, verbosity) as draw,
+        fleet_log(session.events_path) as keep,
+        session.telling() as teller,
+    ):
 
         def emit(board: str, event: Event | Began | Outcome[Any]) -> None:
             draw(board, event)
             keep(board, event)
+            if teller is not None:
+                _tell(teller, board, event)
 
         yield emit
+
+
+def _tell(teller: Teller, board: str, event: Event | Began | Outcome[Any]) -> None:
+    if isinstance(event, Outcome):
+        teller.end(board, event.state.value, event.trouble.message if event.trouble else "")
+    elif isinstance(event, Began):
+        teller.begin(board)
+    else:
+        teller.take(event, board=board)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +19,9 @@ from deployer.events import Emit, Event
 from deployer.fleet.select import Selection, select
 from deployer.settings import config
 from deployer.settings.config import Deployment
+
+if TYPE_CHECKING:  # imported when there is something to tell
+    from deployer.under_way.telling import Teller
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,15 +41,40 @@ class Session:
         return config.load(self.config_path)
 
     @contextmanager
-    def progress(self) -> Iterator[Emit]:
-        """A sink for events: bars on a terminal, plain lines elsewhere, always on stderr."""
-        with Progress(verbosity=self.verbosity).open() as draw, event_log(self.events_path) as keep:
+    def progress(self, *, board: str | None = None) -> Iterator[Emit]:
+        """A sink for events: bars on a terminal, plain lines elsewhere, always on stderr; and told to others."""
+        with (
+            Progress(verbosity=self.verbosity).open() as draw,
+            event_log(self.events_path) as keep,
+            self.telling() as teller,
+        ):
 
             def emit(event: Event) -> None:
                 draw(event)
                 keep(event)
+                if teller is not None:
+                    teller.take(event, board=board)
 
             yield emit
+
+    @contextmanager
+    def telling(self) -> Iterator[Teller | None]:
+        """Who tells other processes how far the command is; None for one that works in no project."""
+        if "deployment" not in vars(self):
+            yield None
+            return
+        from deployer.under_way.telling import Teller
+
+        path = click.get_current_context().command_path
+        teller = Teller(
+            self.deployment.state_dir,
+            command=path.partition(" ")[2],
+            model=self.deployment.settings.model.name,
+        )
+        try:
+            yield teller
+        finally:
+            teller.close()
 
     def show(self, value: Any, text: Callable[[], None]) -> None:
         """Print `value` as JSON if that was asked for, else call `text`."""

@@ -86,7 +86,7 @@ def push_one(
     chip: str | None = None,
 ) -> None:
     """Push to one board, with bars for its steps."""
-    with session.progress() as emit:
+    with session.progress(board=config.name) as emit:
         report = on_board.push(
             project, config, files=files, chip=chip, dry_run=dry_run, replace=replace, emit=emit
         )

@@ -30,8 +30,9 @@ def command(session: Session, asked: Asked, clip: str, dry_run: bool) -> None:
     elif asked.many:
         _many(session, project, asked, clip)
     else:
-        with session.progress() as emit:
-            result = at_work.run(project, asked.one(session), clip, emit=emit)
+        config = asked.one(session)
+        with session.progress(board=config.name) as emit:
+            result = at_work.run(project, config, clip, emit=emit)
         session.show(as_data(result, project), lambda: _text(result, project))
         result.raise_failure()
 

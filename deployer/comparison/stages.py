@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.output_store import MAX_NAME_BYTES, OutputFolder, input_sha256
 from deployer.conversion import staging, tool_run
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Started
+from deployer.pace import Pace
 from deployer.scheduling.scheduler import InProcess, Processes, Scheduler, Threads
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Host
@@ -262,23 +262,6 @@ def count(
         emit(Advanced(step=stage, done=done, total=total, note=pace.told(done, time.monotonic())))
     kept = f", {done - computed} of them kept from before" if computed < done else ""
     emit(Finished(step=stage, note=f"{done} clips{kept}"))
-
-
-class Pace:
-    """Clips a second over the latest results, and how long the rest takes at that pace."""
-
-    def __init__(self, total: int, *, window: int = 32) -> None:
-        self._total = total
-        self._seen: deque[tuple[int, float]] = deque(maxlen=window)
-
-    def told(self, done: int, now_s: float) -> str:
-        """`clips` alone until there are two results to tell a pace from."""
-        self._seen.append((done, now_s))
-        first, since_s = self._seen[0]
-        if done == first or now_s <= since_s:
-            return "clips"
-        per_s = (done - first) / (now_s - since_s)
-        return f"clips, {per_s:.3g} a second, {(self._total - done) / per_s:.0f} s left"
 
 
 def parts(items: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

@@ -14,12 +14,13 @@ from board_runner.contract import Array, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import InputError, ModelError
 from deployer.comparison import stages
-from deployer.comparison.stages import Maker, Pace, Simulation
+from deployer.comparison.stages import Maker, Simulation
 from deployer.evaluation.answer_file import AnswerFile
 from deployer.evaluation.answers import Answer, NoAnswer
 from deployer.evaluation.listing import Listed, Listing, key_of
 from deployer.evaluation.reading import Reading
 from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
+from deployer.pace import Pace
 from deployer.scheduling.cluster import Cluster
 from deployer.scheduling.scheduler import InProcess, Processes, Scheduler, Threads
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
+from collections import deque
 from dataclasses import dataclass
 
 from deployer.errors import ProgramFailed
@@ -27,6 +29,28 @@ class Measured:
         return dataclasses.replace(
             record, samples=self.samples, failures=self.failures, environment=environment
         )
+
+
+class Standing:
+    """What a bench under way can say of itself after each run, at no cost that grows."""
+
+    LATEST = 50
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self._times_ms: deque[float] = deque(maxlen=self.LATEST)
+
+    def take(self, seen: Sample | Failure) -> None:
+        """One run more."""
+        if isinstance(seen, Failure):
+            self.failed += 1
+        elif not seen.warm_up and seen.variant in ("", "a"):
+            self._times_ms.append(seen.invoke_ms)
+
+    @property
+    def median_ms(self) -> float | None:
+        """Of the latest runs that count."""
+        return statistics.median(self._times_ms) if self._times_ms else None
 
 
 def failure_of(error: ProgramFailed, *, clip: str, run: int) -> Failure:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from board_runner.errors import InputError
-from deployer.comparison.stages import Pace
+from deployer.pace import Pace
 from deployer.scheduling.scheduler import THREADS, InProcess, Processes, Scheduler, Threads
 
 _KILLED = """
