@@ -20,8 +20,9 @@ from deployer.errors import BoardUnreachable, HookFailed, ProgramFailed
 from deployer.events import Emit, ignore
 from deployer.history import interchange
 from deployer.hooks import Hooked
-from deployer.measuring import environment, findings, results
+from deployer.measuring import environment, findings, in_process, results
 from deployer.measuring.conduct import GOVERNOR
+from deployer.measuring.in_process import Repeats
 from deployer.measuring.plan import Plan
 from deployer.measuring.request import Request
 from deployer.project import Project
@@ -117,7 +118,7 @@ def bench(
         governor=GOVERNOR if request.pin else None,
     )
     run_id, created = records.new_id("bench")
-    seen = _Seen()
+    seen = _Seen(repeats=Repeats(invokes=request.in_process or 1))
     cut_short = _to_its_end(under_way, project, config, files, seen, emit=emit)
     measured = under_way.measured(cut_short)
     record = RunRecord(
@@ -136,6 +137,7 @@ def bench(
             "until_stable": request.until_stable,
             "timeout_s": placed.timeout_s,
             "argv": " ".join(placed.argv("CLIP")),
+            "in_process": request.in_process,
             "against": None if request.against is None else str(request.against),
             "directory": str(placed.directory),
             "chip": project.deployment.settings.chip,
@@ -148,7 +150,7 @@ def bench(
         command=request.command,
         environment=seen.environment,
     )
-    record = findings.into(measured.into(record), request)
+    record = findings.into(seen.repeats.into(measured.into(record)), request)
     interchange.keep(history, record)
     return Benched(record=record, cut_short=measured.cut_short, hook_failure=seen.hook_failure)
 
@@ -160,6 +162,7 @@ class _Seen:
     facts: BoardFacts = field(default_factory=BoardFacts)
     environment: dict[str, Any] = field(default_factory=dict)
     hook_failure: HookFailed | None = None
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 def _to_its_end(
@@ -182,6 +185,9 @@ def _to_its_end(
                 with working(board, "deploy bench", emit=emit) as hooked:
                     seen.environment.setdefault("before", environment.snapshot(board))
                     under_way.proceed(board)
+                    in_process.measure(
+                        board, under_way.plan, seen.repeats, governor=under_way.governor, emit=emit
+                    )
                     seen.environment["after"] = environment.snapshot(board)
                 seen.hook_failure = hooked.failure
                 return None

@@ -59,7 +59,7 @@ class Bench:
         self._emit = emit
         self._minutes = minutes
         self._stable = stable
-        self._governor = governor
+        self.governor = governor
         self._reboot_s = reboot_s
         self._seen: dict[int, Sample | Failure] = {}
         self._governors: dict[str, Governor] = {}
@@ -88,7 +88,7 @@ class Bench:
             total = None if self.plan.total >= ENDLESS else self.plan.total
             self._emit(Started(step=STEP, total=total, unit="runs"))
         while not self.is_over:
-            conductor = Conductor(board, self.plan, governor=self._governor)
+            conductor = Conductor(board, self.plan, governor=self.governor)
             at = self.position
             try:
                 conductor.run(at, functools.partial(self._take, conductor), until_s=self._until_s())

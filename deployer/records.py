@@ -19,6 +19,9 @@ VERSION = 2
 KINDS = ("bench", "run", "parse")
 """Kinds of records that are a RunRecord."""
 
+REPEATED = "repeated"
+"""The variant of samples from processes that invoke several times (`deploy bench --in-process`)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
@@ -26,9 +29,9 @@ class Sample:
 
     `first_in_process`: the first invoke of its process, as every run of one clip is. `start_load_io_ms` is what
     passed beyond the two times that the program reports. `warm_up`: recorded and shown, counted nowhere.
-    `variant`: which of two things compared (`a`, `b`); empty where there is one. `started_s` counts from the
-    begin of the bench, by the host's clock. The board's state is read just after the run; None where it does not
-    say.
+    `variant`: which of two things compared (`a`, `b`), or REPEATED, of which the first of a process carries the
+    whole process's `wall_ms`; empty where there is one thing. `started_s` counts from the begin of the bench, by
+    the host's clock. The board's state is read just after the run; None where it does not say.
     """
 
     clip: str
@@ -112,6 +115,11 @@ class RunRecord:
     def counted(self) -> tuple[Sample, ...]:
         """The samples that figures are made of: no warm-up, and of two variants the first."""
         return tuple(s for s in self.samples if not s.warm_up and s.variant in ("", "a"))
+
+    @property
+    def started(self) -> tuple[Sample, ...]:
+        """A sample a start of the program: without what `--in-process` measures beside them."""
+        return tuple(s for s in self.samples if s.variant != REPEATED)
 
 
 def _second(fields: dict[str, Any]) -> dict[str, Any]:

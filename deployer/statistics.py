@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deployer.measuring import warmth
 from deployer.measuring.intervals import percentile
 from deployer.records import RunRecord, Sample
 
@@ -35,7 +36,10 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSummary:
-    """One clip's runs; `class_ids` holds every answer given, most frequent first."""
+    """One clip's runs; `class_ids` holds every answer given, most frequent first.
+
+    `warm_median_ms`: of the invokes that follow another in their process, where some were measured.
+    """
 
     clip: str
     runs: int
@@ -43,6 +47,9 @@ class ClipSummary:
     target: int | None
     invoke: Spread
     post_process_median_ms: float
+    start_load_io_median_ms: float | None = None
+    real_time_factor: float | None = None
+    warm_median_ms: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +82,9 @@ def summarise(record: RunRecord) -> Summary | None:
     by_clip: dict[str, list[Sample]] = {}
     for sample in counted:
         by_clip.setdefault(sample.clip, []).append(sample)
-    clips = tuple(_clip(record, name, samples) for name, samples in by_clip.items())
+    warm = warmth.of(record)
+    warm_ms = {each.clip: each.warm_ms for each in warm.clips} if warm is not None else {}
+    clips = tuple(_clip(record, name, samples, warm_ms.get(name)) for name, samples in by_clip.items())
     busy_ms = [s.invoke_ms + s.post_process_ms for s in counted]
     overhead = [s.start_load_io_ms for s in counted if s.start_load_io_ms is not None]
     judged = [c for c in clips if c.target is not None]
@@ -91,7 +100,8 @@ def summarise(record: RunRecord) -> Summary | None:
     )
 
 
-def _clip(record: RunRecord, name: str, samples: Sequence[Sample]) -> ClipSummary:
+def _clip(record: RunRecord, name: str, samples: Sequence[Sample], warm_ms: float | None) -> ClipSummary:
+    beside = [s.start_load_io_ms for s in samples if s.start_load_io_ms is not None]
     ids, counts = np.unique([s.class_id for s in samples], return_counts=True)
     return ClipSummary(
         clip=name,
@@ -100,6 +110,9 @@ def _clip(record: RunRecord, name: str, samples: Sequence[Sample]) -> ClipSummar
         target=record.targets.get(name),
         invoke=Spread.of([s.invoke_ms for s in samples]),
         post_process_median_ms=float(np.median([s.post_process_ms for s in samples])),
+        start_load_io_median_ms=float(np.median(beside)) if beside else None,
+        real_time_factor=_real_time_factor(samples, record.clip_seconds),
+        warm_median_ms=warm_ms,
     )
 
 

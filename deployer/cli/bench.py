@@ -99,7 +99,7 @@ def compare(record: RunRecord, wanted: Wanted, baseline: RunRecord | None) -> Co
     if wanted.against is not None:
         floor = gate.noise_floor_of(baseline) if baseline is not None else 0.0
         names = ("this model", wanted.against.name)
-        return gate.of_turns(record.samples, limit=limit, names=names, floor=floor)
+        return gate.of_turns(record.started, limit=limit, names=names, floor=floor)
     return None if baseline is None else gate.against_baseline(baseline, record, limit=limit)
 
 
@@ -135,6 +135,7 @@ def _run(
         against=wanted.against,
         noise_floor=wanted.noise_floor,
         pin=wanted.pin,
+        in_process=wanted.in_process,
         command=wanted.words(session, config),
     )
     return at_work.bench(project, config, files=files, request=request, emit=emit)

@@ -45,6 +45,7 @@ class Wanted:
     against: Path | None
     noise_floor: bool
     pin: bool
+    in_process: int | None
     baseline: str | None
     fail_above: float | None
     min_accuracy: float | None
@@ -60,6 +61,7 @@ class Wanted:
             "--warm-up": self.warm_up,
             "--minutes": self.minutes,
             **{name: None if share is None else f"{100 * share:g}%" for name, share in shares.items()},
+            "--in-process": self.in_process,
             "--against": self.against,
             "--baseline": self.baseline,
             "--min-accuracy": self.min_accuracy,
@@ -89,6 +91,12 @@ _OPTIONS = (
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
         metavar="IMAGE",
         help="Run another model file in turns with the project's.",
+    ),
+    click.option(
+        "--in-process",
+        type=click.IntRange(min=2),
+        metavar="N",
+        help="Afterwards N invokes of each clip in one process: the first against warm ones.",
     ),
     click.option("--noise-floor", is_flag=True, help="Run the same model in turns with itself."),
     click.option("--pin/--no-pin", default=True, help="Hold the CPU's governor meanwhile (default: yes)."),

@@ -67,7 +67,7 @@ class Conductor:
             self._board.script(
                 LOOP,
                 *self._words(first, last),
-                *(f"{item.variant or 'a'}{item.clip}" for item in items),
+                *(f"{item.variant or 'a'}:{item.clip}" for item in items),
                 timeout_s=math.inf,
                 stdin=self._said(),
                 on_output=self.stream.take,

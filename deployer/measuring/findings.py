@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deployer.errors import CheckFailed
-from deployer.measuring import gate, steadiness
+from deployer.measuring import gate, steadiness, warmth
 from deployer.measuring.intervals import median_interval
 from deployer.measuring.request import Request
 from deployer.records import RunRecord
@@ -32,12 +32,14 @@ def into(record: RunRecord, request: Request) -> RunRecord:
         found["interval_by"] = interval.method
     try:
         if request.noise_floor:
-            found["noise_floor"] = gate.noise_floor(record.samples)
+            found["noise_floor"] = gate.noise_floor(record.started)
         elif request.against is not None:
             names = ("this model", request.against.name)
-            found["against"] = as_data(gate.of_turns(record.samples, limit=LIMIT, names=names))
+            found["against"] = as_data(gate.of_turns(record.started, limit=LIMIT, names=names))
     except CheckFailed as e:
         found["not_compared"] = str(e)
+    if (warm := warmth.of(record)) is not None:
+        found["in_process"] = dataclasses.asdict(warm)
     return dataclasses.replace(record, measured={**record.measured, **found})
 
 
@@ -65,6 +67,11 @@ def lines(record: RunRecord) -> list[str]:
         said.append(f"steady?        too few runs to tell: {wanted}")
     if "noise_floor" in found:
         said.append(f"noise floor    {found['noise_floor']:.2%}: smaller differences are this board's own")
+    if (warm := warmth.of(record)) is not None:
+        said.append(f"in one process {warm.in_words}")
+        said += [f"               {warm.apart_in_words}"] if warm.apart_in_words else []
+    elif "not_in_process" in found:
+        said.append(f"in one process not measured: {found['not_in_process']}")
     if "not_compared" in found:
         said.append(f"not compared   {found['not_compared']}")
     return said

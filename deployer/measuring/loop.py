@@ -172,8 +172,8 @@ while [ -z "$stop" ]; do
     for item; do
         [ -z "$stop" ] && [ "$i" -lt "$last" ] || break 2
         case $item in
-            a*) launch "$dir_a" "$words_a" "${item#?}" ;;
-            *) launch "$dir_b" "$words_b" "${item#?}" ;;
+            a*) launch "$dir_a" "$words_a" "${item#??}" ;;
+            *) launch "$dir_b" "$words_b" "${item#??}" ;;
         esac &
         p=$!
         wait $p
@@ -203,7 +203,7 @@ exit 0
 """`sh -c LOOP sh TOKEN SILENCE_S TOTAL_S GRACE_S GOVERNOR FIRST LAST HOLE DIR_A WORDS_A DIR_B WORDS_B
 [NAME=VALUE...] -- ITEM...`
 
-Runs FIRST to LAST - 1, around and around the items. An item is `a` or `b` and a clip; the words (a line each) are
+Runs FIRST to LAST - 1, around and around the items. An item is `a:` or `b:` and a clip; the words (a line each) are
 the program's argument vector, in which the word HOLE becomes the clip. A governor `-` is left alone.
 """
 

@@ -22,7 +22,8 @@ class Request:
     `runs` and `warm_up` None: as configured. `minutes`: as many runs as come in that time. `until_stable`: until
     the interval (95 %) of the median is no wider than this share of it, or `runs` (else MOST_RUNS) are through.
     `against`: another model file, run in turns with the project's; `noise_floor`: the same model in turns with
-    itself. `pin`: hold the CPU's governor while it lasts.
+    itself. `pin`: hold the CPU's governor while it lasts. `in_process`: afterwards so many invokes of each clip in
+    one process, several times.
     """
 
     runs: int | None = None
@@ -32,6 +33,7 @@ class Request:
     against: Path | None = None
     noise_floor: bool = False
     pin: bool = True
+    in_process: int | None = None
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -151,12 +151,10 @@ class Stream:
 
     def _end(self, begun: Begun, status: int, rest: str) -> None:
         epoch, *fields = [*rest.split("|"), "", "", "", "", "", ""][:7]
-        wall_ms = 1000 * (self.heard_s - begun.began_s)
-        ended_s = _number(epoch)
-        if ended_s is not None and begun.epoch_s is not None and ended_s >= begun.epoch_s:
-            wall_ms = 1000 * (ended_s - begun.epoch_s)
+        state = state_of(fields)
+        wall_ms = 1000 * _wall_s(begun, self.heard_s, _number(epoch), state.uptime_s)
         self.begun = None
-        self._ended[begun.index] = _Ended(begun=begun, status=status, wall_ms=wall_ms, state=state_of(fields))
+        self._ended[begun.index] = _Ended(begun=begun, status=status, wall_ms=wall_ms, state=state)
         self._finish(begun.index)
 
     def _finish(self, index: int) -> None:

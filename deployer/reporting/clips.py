@@ -33,6 +33,9 @@ class ClipRow:
     failed: int
     invoke: Spread | None
     post_process_median_ms: float | None
+    start_load_io_median_ms: float | None = None
+    warm_median_ms: float | None = None
+    real_time_factor: float | None = None
 
 
 def clip_rows(record: RunRecord, summary: Summary | None) -> tuple[ClipRow, ...]:
@@ -72,6 +75,9 @@ def _answered(clip: ClipSummary, failed: int) -> ClipRow:
         failed=failed,
         invoke=clip.invoke,
         post_process_median_ms=clip.post_process_median_ms,
+        start_load_io_median_ms=clip.start_load_io_median_ms,
+        warm_median_ms=clip.warm_median_ms,
+        real_time_factor=clip.real_time_factor,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from board_runner.errors import UsageError
 from deployer.measuring import steadiness
+from deployer.measuring.warmth import Warmth
 from deployer.records import RunRecord
 
 
@@ -42,6 +43,8 @@ class Findings:
     noise_floor: float | None = None
     against: Against | None = None
     not_compared: str = ""
+    in_process: Warmth | None = None
+    not_in_process: str = ""
 
     def lines(self) -> Iterator[str]:
         """What there is to say, but for the interval."""
@@ -51,6 +54,11 @@ class Findings:
             yield f"Noise floor {100 * self.noise_floor:.2f} %: smaller differences are this board's own."
         if self.against is not None:
             yield f"Against another model, in turns: {self.against.in_words}."
+        if self.in_process is not None:
+            words = f"{self.in_process.in_words}; {self.in_process.apart_in_words}".rstrip("; ")
+            yield f"In one process: {words}.".replace("%", " %")
+        if self.not_in_process:
+            yield f"Several invokes in one process were not measured: {self.not_in_process}."
         if self.not_compared:
             yield f"Not compared: {self.not_compared}."
 

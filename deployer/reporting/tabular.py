@@ -54,6 +54,7 @@ class Table:
 def clip_table(rows: Sequence[ClipRow], labels: Sequence[str]) -> Table:
     """A row a clip, worst verdict first; times in milliseconds, to a microsecond."""
     verdicts = tuple(VERDICTS)
+    more = [column for column in _MORE if any(_more(row, column) is not None for row in rows)]
     times = tuple(
         Column(name=name, kind="number", digits=3) for name in ("min", "median", "p90", "p95", "max", "post")
     )
@@ -67,10 +68,31 @@ def clip_table(rows: Sequence[ClipRow], labels: Sequence[str]) -> Table:
             Column(name="runs", kind="number"),
             Column(name="failed", kind="number"),
             *times,
+            *more,
         ),
-        rows=tuple(_clip(row, labels) for row in sorted(rows, key=lambda row: verdicts.index(row.verdict))),
+        rows=tuple(
+            (*_clip(row, labels), *(_more(row, column) for column in more))
+            for row in sorted(rows, key=lambda row: verdicts.index(row.verdict))
+        ),
         filters=True,
     )
+
+
+_MORE = (
+    Column(name="warm", kind="number", digits=3),
+    Column(name="start, I/O", kind="number", digits=1),
+    Column(name="real time", kind="number", digits=4),
+)
+"""Columns that are there where something is known for them: not of a parsed log, say."""
+
+
+def _more(row: ClipRow, column: Column) -> float | None:
+    known = {
+        "warm": row.warm_median_ms,
+        "start, I/O": row.start_load_io_median_ms,
+        "real time": row.real_time_factor,
+    }[column.name]
+    return None if known is None else round(known, column.digits)
 
 
 def class_table(found: Confusion, caption: str = "Classes") -> Table:

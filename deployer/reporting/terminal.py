@@ -21,16 +21,19 @@ def clip_table(record: RunRecord) -> Table:
     )
     table.add_column("clip", overflow="fold")
     table.add_column("says", overflow="fold")
-    for name in ("runs", "min", "median", "p90", "p95", "max", "post"):
-        table.add_column(name, justify="right", no_wrap=True)
     summary = summarise(record)
+    warm = summary is not None and any(clip.warm_median_ms is not None for clip in summary.clips)
+    for name in ("runs", "min", "median", "p90", "p95", "max", "post", *["warm"] * warm):
+        table.add_column(name, justify="right", no_wrap=True)
     for clip in summary.clips if summary else ():
         name, says, target, *figures = _row(clip, record.labels)
         says, target = escape(says), escape(target)
         if clip.target is not None and clip.class_ids != (clip.target,):
             says = f"[yellow]{says}, should be {target}[/]"
-        table.add_row(escape(name), says, *figures)
-    table.caption = "model invoke time in ms; each run is the first invoke of its own process"
+        table.add_row(escape(name), says, *figures, *[ms(clip.warm_median_ms)] * warm)
+    table.caption = "model invoke time in ms; each run is the first invoke of its own process" + (
+        ", `warm` are the invokes that follow it in one" if warm else ""
+    )
     table.caption_justify = "left"
     return table
 

@@ -89,11 +89,11 @@ def _accuracy(summary: Summary) -> Tile:
 
 def _runs(record: RunRecord) -> Tile:
     failed = len(record.failures)
-    warm_up = sum(sample.warm_up for sample in record.samples)
+    warm_up = sum(sample.warm_up for sample in record.started)
     note = f"{failed} failed" if failed else "none failed"
     return Tile(
         name="runs",
-        value=f"{len(record.samples) + failed}",
+        value=f"{len(record.started) + failed}",
         note=f"{note}; {warm_up} of them warm-up" if warm_up else note,
         tone="bad" if failed else "",
     )

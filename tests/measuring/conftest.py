@@ -22,6 +22,7 @@ from deployer.run import Program
 from tests.boards.conftest import _own_state  # noqa: F401 - every test here has a state directory of its own
 from tests.boards.servers import REAL_KINDS, Place, kind_missing, real
 from tests.boards.servers.frame import Frame
+from tests.measuring.lab import Lab, made
 
 FOLDER = PurePosixPath("/customer/deploy/current")
 
@@ -146,3 +147,10 @@ def rig(shared: Rig) -> Iterator[Rig]:
 def governor(rig: Rig) -> Path:
     """The node of the board's governor: a plain file here."""
     return rig.seen("/sys/devices/system/cpu/cpufreq/policy0/scaling_governor")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Lab]:
+    """Two clips, a program of shell, a simulated board."""
+    with made(tmp_path, monkeypatch, capsys) as found:
+        yield found

@@ -2,68 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from deployer import cli
-from tests.boards.servers import simulated
-
-PROGRAM = r"""#!/bin/sh
-case $4 in *against*) ms=8 ;; *) ms=7 ;; esac
-[ -e /customer/slow ] && ms=9
-set -- "$1" "$2" "$3" "$4" $(head -c 1 /dev/urandom | od -An -tu1)
-echo "inputs: $2"
-echo "model path: $4"
-echo "threshold: 0.5"
-echo "the input image: ./$2"
-echo "model invoke time: $ms.0$(printf %03d $5) ms"
-echo "post process time: 0.25 ms"
-echo "class id: 32"
-"""
-
-
-class Lab:
-    """A project whose model needs no conversion, and a board for it."""
-
-    def __init__(self, root: Path, slow: Path, governor: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.root, self.slow, self.governor, self._capsys = root, slow, governor, capsys
-
-    def bench(self, *words: str) -> tuple[int, dict[str, Any], str]:
-        """`deploy bench --json`: exit code, answer, stderr."""
-        self._capsys.readouterr()
-        code = cli.execute(["bench", "--json", "-q", *words])
-        out = self._capsys.readouterr()
-        return code, json.loads(out.out) if out.out.startswith("{") else {}, out.err
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Lab]:
-    """Two clips, a program of shell, a simulated board."""
-    import numpy as np
-    import soundfile
-
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "clips").mkdir()
-    for name in ("a", "b"):
-        soundfile.write(tmp_path / f"clips/{name}.wav", np.zeros(22050, np.float32), 22050, subtype="PCM_16")
-    (tmp_path / "eat.img").write_bytes(b"an image")
-    (tmp_path / "other.img").write_bytes(b"another")
-    with simulated() as place:
-        (tmp_path / "prog.sh").write_text(PROGRAM.replace("/customer", str(place.root / "customer")))
-        board = {"host": place.config.host, "port": place.config.port, "key": str(place.config.key)}
-        settings = {
-            "model": {"image": "eat.img"},
-            "program": "prog.sh",
-            "audio": {"clips": "clips"},
-            "boards": {"desk": board},
-        }
-        (tmp_path / "deploy.yaml").write_text(json.dumps(settings))
-        cpu = place.root / "sys/devices/system/cpu/cpufreq/policy0/scaling_governor"
-        yield Lab(tmp_path, place.root / "customer/slow", cpu, capsys)
+from tests.measuring.lab import Lab
 
 
 def test_a_record_holds_all_that_repeats_it(lab: Lab) -> None:
