@@ -72,12 +72,22 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
+class FillsUp(Protocol):
+    """What a model has whose graph may give more than it was given sound for."""
+
+    def real(self, chunk: Tensors, outputs: Tensors) -> Tensors:
+        """The outputs of a run on `chunk` without what only filled it up."""
+        ...
+
+
 def run_model(model: AudioModel, engine: Engine, samples: Array, contract: InputContract) -> list[Tensors]:
     """Run every chunk of one clip, carrying the state that the model names; gives each run's outputs."""
     state: dict[str, Array] = {}
     outputs: list[Tensors] = []
     for chunk in model.chunks(samples, contract):
-        out = engine.run({**chunk, **state})
-        outputs.append(out)
+        given = {**chunk, **state}
+        out = engine.run(given)
+        outputs.append(model.real(given, out) if isinstance(model, FillsUp) else out)
         state = {model.CARRY[name]: value for name, value in out.items() if name in model.CARRY}
     return outputs

@@ -7,61 +7,25 @@ hypotheses. Each cache begins with one dummy frame that is never used: so a grap
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from board_runner.contract import Array, InputContract, Tensors, TensorSpec
 from board_runner.engine import Engine
-from board_runner.errors import InputError, ModelError
+from board_runner.errors import ModelError
 from board_runner.frontends.fbank import Fbank
+from board_runner.models import wenet_static
 from board_runner.models.base import Transcript
 from board_runner.models.ctc import greedy
+from board_runner.models.wenet_chunks import Chunking, check_length
 
 METRIC = "character error rate"
 
 FEATS, OFFSET, KEEP = "feats", "offset", "keep"
 CACHES = ("subsampling_cache", "layer_cache", "convolution_cache")
-CARRY: Mapping[str, str] = {f"next_{name}": name for name in CACHES}
+CARRY: Mapping[str, str] = {**{f"next_{name}": name for name in CACHES}, **wenet_static.CARRY}
 ENCODED, TOKENS, LOG_PROBS = "encoded", "tokens", "log_probs"
-
-REDUCTION = 4
-"""Feature frames to one encoder frame."""
-CONTEXT = 7
-"""Feature frames that the first encoder frame of a chunk is made of."""
-POSITIONS = 5000
-"""Encoder frames a clip may have: 200 s."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunking:
-    """How a clip is cut: encoder frames a chunk, and how many chunks back a frame may see (below 0: all).
-
-    With `frames` 0 the whole clip is one chunk.
-    """
-
-    frames: int = 16
-    left_chunks: int = -1
-
-    def __post_init__(self) -> None:
-        """Raise ModelError for a chunk of fewer than 0 frames."""
-        if self.frames < 0:
-            raise ModelError(f"chunks of {self.frames} frames")
-
-    @property
-    def kept(self) -> int:
-        """Frames that the caches keep at most."""
-        return POSITIONS if self.left_chunks < 0 or not self.frames else self.frames * self.left_chunks
-
-    def windows(self, feature_frames: int) -> Iterator[tuple[int, slice]]:
-        """First encoder frame and feature frames of each chunk; neighbours share 3 frames, the last is shorter."""
-        if not self.frames:
-            yield 0, slice(0, feature_frames)
-            return
-        stride = REDUCTION * self.frames
-        window = stride - REDUCTION + CONTEXT
-        for start in range(0, feature_frames - CONTEXT + 1, stride):
-            yield start // REDUCTION, slice(start, min(start + window, feature_frames))
 
 
 def contract(
@@ -86,7 +50,7 @@ def contract(
         ),
         outputs=(
             _floats(ENCODED, 1, -1, width),
-            *(_floats(name, *shape) for name, shape in zip(CARRY, caches, strict=True)),
+            *(_floats(f"next_{name}", *shape) for name, shape in zip(CACHES, caches, strict=True)),
         ),
         front_end={
             **fbank.as_front_end(),
@@ -129,15 +93,12 @@ def chunks(samples: Array, contract: InputContract) -> Iterator[Tensors]:
     Raises InputError for a clip too short for one encoder frame or longer than 200 s, ModelError for a contract
     that is not the encoder's.
     """
+    if wenet_static.is_static(contract):
+        yield from wenet_static.chunks(samples, contract)
+        return
     fbank, chunking = Fbank.of(contract.front_end, contract.sample_rate_hz), chunking_of(contract)
     features = fbank.features(samples)
-    if len(features) < CONTEXT:
-        raise InputError(f"{len(features)} frames of features, the encoder needs {CONTEXT} at least")
-    if encoder_frames(len(features)) > POSITIONS:
-        raise InputError(
-            f"the clip gives {encoder_frames(len(features))} encoder frames, positions end at {POSITIONS}",
-            hint="cut it at a pause",
-        )
+    check_length(features)
     state = empty_caches(contract)
     for first, window in chunking.windows(len(features)):
         yield {
@@ -147,11 +108,6 @@ def chunks(samples: Array, contract: InputContract) -> Iterator[Tensors]:
             **state,
         }
         state = {}
-
-
-def encoder_frames(feature_frames: int) -> int:
-    """What two convolutions of width 3 and stride 2 leave of so many frames."""
-    return ((feature_frames - 1) // 2 - 1) // 2
 
 
 def chunking_of(contract: InputContract) -> Chunking:
@@ -208,6 +164,16 @@ def joined(outputs: Sequence[Tensors], name: str) -> Array:
     return np.concatenate([chunk[name] for chunk in outputs], axis=1)
 
 
+def real(chunk: Tensors, outputs: Tensors) -> Tensors:
+    """What `run_model` keeps of a chunk's outputs: a graph of fixed sizes gives frames that only filled it up."""
+    return wenet_static.real(chunk, outputs) if wenet_static.HIDDEN in chunk else outputs
+
+
 def decode(outputs: Sequence[Tensors]) -> Transcript:
-    """Greedy CTC over what `Joined` gave for each chunk. Raises ModelError where there is no `log_probs`."""
+    """Greedy CTC over what `Joined` or the graph of fixed sizes gave for each chunk.
+
+    Raises ModelError where there is neither `log_probs` nor `logits`.
+    """
+    if outputs and all(wenet_static.LOGITS in chunk for chunk in outputs):
+        return greedy(wenet_static.log_softmax(joined(outputs, wenet_static.LOGITS)[0]))
     return greedy(joined(outputs, LOG_PROBS)[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from board_runner import models
+from board_runner.models.wenet_chunks import Chunking
 from deployer import export, labels
 from deployer.cli.options import Session, common
 from deployer.errors import CheckFailed, ConfigError
@@ -24,6 +25,12 @@ from deployer.project import Project
     help="Folder of wavs in folders named after their classes: network and export must be right as often.",
 )
 @click.option(
+    "--static",
+    type=(click.IntRange(min=1), click.IntRange(min=1)),
+    metavar="FRAMES LEFT",
+    help="WeNet: also one graph of fixed sizes, chunks of FRAMES that see LEFT chunks back.",
+)
+@click.option(
     "--examine",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Instead of exporting, look for known faults in this ONNX file from elsewhere.",
@@ -36,6 +43,7 @@ def command(
     out: Path | None,
     model: str | None,
     accuracy: Path | None,
+    static: tuple[int, int] | None,
     examine: Path | None,
 ) -> None:
     """Make MODEL.onnx and MODEL_sim.onnx from a checkpoint folder (args.yml, chkpnt.pt), and verify them."""
@@ -64,6 +72,7 @@ def command(
             emit,
             model=section.name,
             labelled=labelled,
+            static=Chunking(frames=static[0], left_chunks=static[1]) if static is not None else None,
         )
     session.show(report.as_data(), lambda: click.echo(report.as_text()))
 

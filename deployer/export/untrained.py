@@ -17,7 +17,7 @@ from board_runner.contract import InputContract, Tensors
 from board_runner.frontends.logmel import LogMel
 from board_runner.frontends.mfcc import Mfcc
 from board_runner.frontends.speaker_mel import SpeakerMel
-from board_runner.models.wenet import Chunking
+from board_runner.models.wenet_chunks import Chunking
 from deployer import catalogue
 from deployer.export import (
     conversion,

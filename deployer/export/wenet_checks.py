@@ -18,7 +18,7 @@ from board_runner.frontends.fbank import Fbank
 from board_runner.graph import Graph
 from board_runner.models import wenet
 from board_runner.models.base import run_model
-from board_runner.models.wenet import Chunking
+from board_runner.models.wenet_chunks import POSITIONS, Chunking
 from deployer.export import checks
 from deployer.export.checks import Check, Graphs, row
 from deployer.export.conversion import OPSET
@@ -59,7 +59,7 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Difference:
+class Difference:
     """How far one array is from the one wanted, whether that is within a limit, and the largest value wanted."""
 
     name: str
@@ -68,7 +68,8 @@ class _Difference:
     values: float = 1.0
 
     @classmethod
-    def of(cls, name: str, wanted: Array, got: Array, limit: float) -> _Difference:
+    def of(cls, name: str, wanted: Array, got: Array, limit: float) -> Difference:
+        """`limit` is relative to each value, and to the largest one where that is above 1."""
         if wanted.shape != got.shape:
             shapes = f"{name} is {list(got.shape)}, wants {list(wanted.shape)}"
             return cls(name=shapes, largest=np.inf, fits=False)
@@ -96,25 +97,23 @@ def verify(source: WenetSource, graphs: Graphs) -> list[Check]:
         engines = {name: Session(model) for name, model in graphs.items()}
     except Exception as e:  # the runtime's errors share no base class
         return [*rows, Check(name="ONNX Runtime loads them", passed=False, detail=str(e).splitlines()[0])]
-    clip = _clip(contracts["encoder"])
+    clip = test_clip(contracts["encoder"])
     rows += [
-        _guarded("first chunk without caches", partial(first_chunk, source, engines["encoder"])),
+        guarded("first chunk without caches", partial(first_chunk, source, engines["encoder"])),
         *(
-            _guarded(
-                f"chunk by chunk, {_told(left)}", partial(stream, source, engines["encoder"], clip, left)
-            )
+            guarded(f"chunk by chunk, {_told(left)}", partial(stream, source, engines["encoder"], clip, left))
             for left in (-1, 2, 0)
         ),
-        _guarded("dummy frames unused", partial(dummies_unused, source, engines["encoder"])),
-        _guarded("CTC and decoder", partial(scorers, source, engines, LIMIT)),
+        guarded("dummy frames unused", partial(dummies_unused, source, engines["encoder"])),
+        guarded("CTC and decoder", partial(scorers, source, engines, LIMIT)),
     ]
     runner = {name: FloatEngine(Graph.from_onnx(model)) for name, model in graphs.items()}
     return [
         *rows,
-        _guarded(
+        guarded(
             "float engine, chunk by chunk", partial(stream, source, runner["encoder"], clip, 1, RUNNER_LIMIT)
         ),
-        _guarded("float engine, CTC and decoder", partial(scorers, source, runner, RUNNER_LIMIT)),
+        guarded("float engine, CTC and decoder", partial(scorers, source, runner, RUNNER_LIMIT)),
     ]
 
 
@@ -142,7 +141,7 @@ def contracts_stored(graphs: Graphs, contracts: Mapping[str, InputContract]) -> 
     return row("input contracts stored", (one.detail for one in rows if not one.passed), "in all three")
 
 
-def first_chunk(source: WenetSource, encoder: Engine) -> Iterator[_Difference]:
+def first_chunk(source: WenetSource, encoder: Engine) -> Iterator[Difference]:
     """The network without any cache, against the graph with dummy frames: output and caches from frame 1 on."""
     feats = np.random.default_rng(SEED).standard_normal(
         (1, FIRST_FRAMES, source.network.shape.channels), np.float32
@@ -158,12 +157,12 @@ def first_chunk(source: WenetSource, encoder: Engine) -> Iterator[_Difference]:
         got["next_convolution_cache"],
     )
     for name, want, have in zip((wenet.ENCODED, *wenet.CACHES), wanted, trimmed, strict=True):
-        yield _Difference.of(name, want.numpy(), have, LIMIT)
+        yield Difference.of(name, want.numpy(), have, LIMIT)
 
 
 def stream(
     source: WenetSource, encoder: Engine, clip: Array, left_chunks: int, limit: float = LIMIT
-) -> Iterator[_Difference]:
+) -> Iterator[Difference]:
     """The runner's own loop over a clip, against the network without dummies, and against the whole clip at once.
 
     Chunk for chunk: the output and every cache. In the end: all frames, under the mask of the same chunks.
@@ -180,20 +179,20 @@ def stream(
         with torch.no_grad():
             y, caches = network.forward_chunk(feats[:, window], offset, caches, chunking.kept)
         offset += y.size(1)
-        yield _Difference.of(f"chunk {i}", y.numpy(), got[wenet.ENCODED][:, 1:], limit)
+        yield Difference.of(f"chunk {i}", y.numpy(), got[wenet.ENCODED][:, 1:], limit)
         layers = got["next_layer_cache"][:, :, 1:]
-        yield _Difference.of(f"layer cache {i}", caches.layers.numpy(), layers, limit)
+        yield Difference.of(f"layer cache {i}", caches.layers.numpy(), layers, limit)
         kept = got["next_subsampling_cache"][:, 1:]
-        yield _Difference.of(f"subsampling cache {i}", caches.subsampling.numpy(), kept, limit)
+        yield Difference.of(f"subsampling cache {i}", caches.subsampling.numpy(), kept, limit)
         states = got["next_convolution_cache"]
-        yield _Difference.of(f"convolution cache {i}", caches.convolutions.numpy(), states, limit)
+        yield Difference.of(f"convolution cache {i}", caches.convolutions.numpy(), states, limit)
     with torch.no_grad():
         whole = network(feats, chunking.frames, left_chunks).numpy()
     together = np.concatenate([got[wenet.ENCODED][:, 1:] for got in outputs], axis=1)
-    yield _Difference.of("whole clip", whole, together, limit)
+    yield Difference.of("whole clip", whole, together, limit)
 
 
-def dummies_unused(source: WenetSource, encoder: Engine) -> Iterator[_Difference]:
+def dummies_unused(source: WenetSource, encoder: Engine) -> Iterator[Difference]:
     """Whatever stands in the dummy frames, even what is no number, every other frame comes out the same."""
     shape = source.network.shape
     feats = np.random.default_rng(SEED).standard_normal((1, 35, shape.channels), np.float32)
@@ -201,13 +200,13 @@ def dummies_unused(source: WenetSource, encoder: Engine) -> Iterator[_Difference
     other = {**inputs, "subsampling_cache": inputs["subsampling_cache"] + np.float32(np.nan)}
     other["layer_cache"] = inputs["layer_cache"] + np.float32(np.nan)
     plain, changed = encoder.run(inputs), encoder.run(other)
-    yield _Difference.of("output", plain[wenet.ENCODED][:, 1:], changed[wenet.ENCODED][:, 1:], 0.0)
-    yield _Difference.of(
+    yield Difference.of("output", plain[wenet.ENCODED][:, 1:], changed[wenet.ENCODED][:, 1:], 0.0)
+    yield Difference.of(
         "layer cache", plain["next_layer_cache"][:, :, 1:], changed["next_layer_cache"][:, :, 1:], 0.0
     )
 
 
-def scorers(source: WenetSource, engines: Mapping[str, Engine], limit: float) -> Iterator[_Difference]:
+def scorers(source: WenetSource, engines: Mapping[str, Engine], limit: float) -> Iterator[Difference]:
     """CTC and decoder at two sizes each, none of them those they were traced at."""
     network, rng = source.network, np.random.default_rng(SEED)
     for frames, hypotheses, length in ((1, 1, 1), (23, 4, 7)):
@@ -217,9 +216,9 @@ def scorers(source: WenetSource, engines: Mapping[str, Engine], limit: float) ->
             ctc = network.ctc(torch.from_numpy(encoded)).numpy()
             decoder = network.decoder(torch.from_numpy(encoded), torch.from_numpy(tokens)).numpy()
         got = engines["ctc"].run({wenet.ENCODED: encoded})[wenet.LOG_PROBS]
-        yield _Difference.of(f"CTC of {frames} frames", ctc, got, limit)
+        yield Difference.of(f"CTC of {frames} frames", ctc, got, limit)
         got = engines["decoder"].run({wenet.ENCODED: encoded, wenet.TOKENS: tokens})[wenet.LOG_PROBS]
-        yield _Difference.of(f"decoder of {hypotheses} x {length} tokens", decoder, got, limit)
+        yield Difference.of(f"decoder of {hypotheses} x {length} tokens", decoder, got, limit)
 
 
 def _inputs(source: WenetSource, feats: Array) -> dict[str, Array]:
@@ -227,14 +226,14 @@ def _inputs(source: WenetSource, feats: Array) -> dict[str, Array]:
     return {
         wenet.FEATS: feats,
         wenet.OFFSET: np.array([1]),
-        wenet.KEEP: np.array([wenet.POSITIONS]),
+        wenet.KEEP: np.array([POSITIONS]),
         **wenet.empty_caches(source.contracts["encoder"]),
     }
 
 
-def _clip(contract: InputContract) -> Array:
+def test_clip(contract: InputContract, seconds: float = CLIP_S) -> Array:
     """A sweep in noise: features that change from frame to frame."""
-    t = np.arange(round(CLIP_S * contract.sample_rate_hz)) / contract.sample_rate_hz
+    t = np.arange(round(seconds * contract.sample_rate_hz)) / contract.sample_rate_hz
     noise = np.random.default_rng(SEED).standard_normal(t.size)
     return (0.3 * np.sin(2 * np.pi * (80 * t + 500 * t * t)) + 0.02 * noise).astype(np.float32)
 
@@ -243,7 +242,8 @@ def _told(left_chunks: int) -> str:
     return "all history" if left_chunks < 0 else f"{left_chunks} chunks of history"
 
 
-def _guarded(name: str, differences: Callable[[], Iterator[_Difference]]) -> Check:
+def guarded(name: str, differences: Callable[[], Iterator[Difference]]) -> Check:
+    """One row of all these differences; what goes wrong on the way is a row that failed."""
     try:
         found = list(differences())
     except Exception as e:  # the runtime's errors share no base class

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from board_runner.models.wenet_chunks import positions
 from deployer.export.wenet_sizes import POSITIONS, WenetShape
 
 EPSILON = 1e-12
@@ -17,9 +18,7 @@ EPSILON = 1e-12
 
 def position_table(width: int) -> Tensor:
     """(1, POSITIONS, width): sines in even places, cosines in odd ones (arXiv 1706.03762)."""
-    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
-    angles = torch.arange(POSITIONS)[:, None] * rates
-    return torch.stack([angles.sin(), angles.cos()], dim=2).reshape(1, POSITIONS, width)
+    return torch.from_numpy(positions(0, POSITIONS, width))[None]
 
 
 class Subsampling(nn.Module):  # type: ignore[misc]
@@ -55,10 +54,14 @@ class Heads(nn.Module):  # type: ignore[misc]
         return x.reshape(x.size(0), -1, self.heads, self.each)
 
     def _mixed(self, products: Tensor, keys: Tensor, hidden: Tensor | None) -> Tensor:
-        """The values of `keys`, weighed by softmax of `products` (N, heads, T, K), but for those `hidden`."""
+        """The values of `keys`, weighed by softmax of `products` (N, heads, T, K), but for those `hidden`.
+
+        `hidden` is a mask of booleans, or numbers that are added: very negative ones hide.
+        """
         scores = products / math.sqrt(self.each)
         if hidden is not None:
-            scores = scores.masked_fill(hidden, -math.inf)
+            as_mask = hidden.dtype == torch.bool
+            scores = scores.masked_fill(hidden, -math.inf) if as_mask else scores + hidden
         mixed = scores.softmax(dim=-1) @ self._split(self.value(keys)).transpose(1, 2)
         return self.out(mixed.transpose(1, 2).flatten(2))
 

@@ -57,14 +57,15 @@ def trace(source: WenetSource) -> tuple[dict[str, onnx.ModelProto], Sequence[str
     made, said = {}, []
     for name, contract in source.contracts.items():
         network, example = examples[name]
-        made[name], told = _traced(name, network.eval(), example, contract)
+        made[name], told = traced(name, network.eval(), example, contract)
         said += told
     return made, list(dict.fromkeys(said))
 
 
-def _traced(
+def traced(
     name: str, network: nn.Module, example: tuple[Tensor, ...], contract: InputContract
 ) -> tuple[onnx.ModelProto, list[str]]:
+    """One network with the contract's names, and what the exporter warned of. Raises ModelError where it cannot."""
     axes = {**AXES, "log_probs": LOG_PROBS_AXES.get(name, {})}
     written = io.BytesIO()
     with warnings.catch_warnings(record=True) as caught:
@@ -81,7 +82,7 @@ def _traced(
                 dynamic_axes={
                     spec.name: axes[spec.name]
                     for spec in (*contract.inputs, *contract.outputs)
-                    if spec.name in axes
+                    if spec.name in axes and -1 in spec.shape
                 },
             )
         except Exception as e:  # the exporter translates none of its own failures

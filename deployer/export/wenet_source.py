@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from board_runner.contract import InputContract
 from board_runner.errors import ModelError
 from board_runner.models import wenet
-from board_runner.models.wenet import Chunking
+from board_runner.models.wenet_chunks import Chunking
 from deployer.export import plain_yaml, upstream_names, weights
 from deployer.export.sources import SETTINGS, WEIGHTS, settings_text
 from deployer.export.wenet_decoder import Decoder

@@ -37,7 +37,8 @@ from board_runner.frontends.fbank import Fbank
 from board_runner.graph import Graph
 from board_runner.models import wenet
 from board_runner.models.base import run_model
-from board_runner.models.wenet import CACHES, Chunking, Joined
+from board_runner.models.wenet import CACHES, Joined
+from board_runner.models.wenet_chunks import Chunking
 from deployer.export import wenet_onnx
 from deployer.export.wenet_checks import Session
 from deployer.export.wenet_graphs import StreamingEncoder

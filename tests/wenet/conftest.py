@@ -39,15 +39,14 @@ def write_folder(folder: Path, state: dict[str, Any], settings: str = SETTINGS) 
     return folder
 
 
-@pytest.fixture(scope="session")
-def network() -> Any:
+def random_network(**sizes: int) -> Any:
     """A recogniser in evaluation mode, whose norms and feature statistics are far from doing nothing."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from deployer.export.wenet_sizes import WenetShape
     from deployer.export.wenet_source import U2
 
     torch.manual_seed(3)
-    made = U2(WenetShape(**SIZES)).eval()
+    made = U2(WenetShape(**(SIZES | sizes))).eval()
     for name, value in made.state_dict().items():
         if name.endswith("istd"):
             value.uniform_(0.2, 0.4)
@@ -56,6 +55,12 @@ def network() -> Any:
         elif "norm" in name:
             value.add_(0.3 * torch.randn(value.shape))
     return made
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """The small one of `SIZES`."""
+    return random_network()
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +87,25 @@ def clip() -> Array:
     t = np.arange(48000) / 16000
     noise = np.random.default_rng(5).standard_normal(t.size)
     return np.asarray(0.3 * np.sin(2 * np.pi * (200 * t + 300 * t * t)) + 0.05 * noise, np.float32)
+
+
+FIXED = (8, 3)
+"""Frames of a chunk and chunks back of the graph of fixed sizes."""
+
+
+@pytest.fixture(scope="session")
+def static(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The graph of fixed sizes of the small network."""
+    pytest.importorskip("onnxsim", reason="the ONNX tools are not installed")
+    import onnx
+
+    from board_runner.models.wenet_chunks import Chunking
+    from deployer.export import wenet_static
+    from deployer.export.wenet_source import WenetSource
+
+    chunking = Chunking(frames=FIXED[0], left_chunks=FIXED[1])
+    source = WenetSource(folder=Path(), network=network, chunking=chunking)
+    graph, _ = wenet_static.trace(source, wenet_static.contract_of(source, chunking))
+    path = tmp_path_factory.mktemp("wenet static") / "wenet_static.onnx"
+    onnx.save(graph, str(path))
+    return path

@@ -17,7 +17,7 @@ from board_runner.models import wenet
 from board_runner.models.base import run_model
 from board_runner.models.ctc import prefix_beam
 from board_runner.models.rescoring import rescored
-from board_runner.models.wenet import Chunking
+from board_runner.models.wenet_chunks import POSITIONS, Chunking, encoder_frames
 
 CONTRACT = wenet.contract(chunking=Chunking(frames=8), width=32, layers=3)
 
@@ -28,9 +28,9 @@ def test_windows_give_every_encoder_frame_once(frames: int, chunk: int) -> None:
     """In order, none lost and none twice, up to what the whole clip gives."""
     made = []
     for first, window in Chunking(frames=chunk).windows(frames):
-        count = wenet.encoder_frames(len(range(frames)[window]))
+        count = encoder_frames(len(range(frames)[window]))
         made += list(range(first, first + count))
-    assert list(range(wenet.encoder_frames(frames))) == made
+    assert list(range(encoder_frames(frames))) == made
 
 
 def test_a_chunk_of_32_takes_131_feature_frames() -> None:
@@ -59,7 +59,7 @@ def test_history_is_bounded_by_the_contract(clip: Array) -> None:
         ].item()
         for left in (-1, 0, 4)
     }
-    assert {-1: wenet.POSITIONS, 0: 0, 4: 32} == kept
+    assert {-1: POSITIONS, 0: 0, 4: 32} == kept
 
 
 def test_clips_that_do_not_fit_are_refused() -> None:
