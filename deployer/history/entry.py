@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic_core import to_json
 
@@ -71,6 +71,30 @@ class Filter:
     tag: str | None = None
     since_s: float | None = None
     until_s: float | None = None
+
+
+Order = Literal["created", "model", "board", "chip", "runs", "failed", "median", "value"]
+"""By what a list can be sorted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """The values that a filter can have in a history, each list sorted."""
+
+    boards: tuple[str, ...] = ()
+    chips: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """How many runs a model has on a board (None: on none, as an evaluation on this host)."""
+
+    model: str
+    board: str | None
+    runs: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,24 @@ from dataclasses import asdict
 from typing import Any
 
 from board_runner.errors import UsageError
-from deployer.history.entry import LATEST, Columns, Entry, Filter
+from deployer.history.entry import LATEST, Choices, Columns, Entry, Filter, Order, Series
 from deployer.history.headline import Headline
+from deployer.history.schema import insert_figures
 
 _ENTRY = """SELECT runs.id, kind, created, model, board, chip, bytes,
-    runs, failed, median_ms, metric, value,
-    (SELECT group_concat(tag, ' ') FROM tags WHERE run = runs.seq) FROM runs"""
+    (SELECT group_concat(tag, ' ') FROM tags WHERE run = runs.seq),
+    figures.runs, failed, median_ms, low_ms, high_ms, steady, metric, value, tool_version, model_sha256
+    FROM runs LEFT JOIN figures ON figures.run = runs.seq"""
+_ORDERS: dict[Order, str] = {
+    "created": "created_s",
+    "model": "model",
+    "board": "board",
+    "chip": "chip",
+    "runs": "figures.runs",
+    "failed": "failed",
+    "median": "median_ms",
+    "value": "value",
+}
 _BEHIND_ALL = "\U0010ffff"  # as an upper end, so that an index finds a beginning
 _NEWEST_FIRST = "ORDER BY created_s DESC, seq DESC"
 
@@ -29,28 +41,70 @@ def insert(connection: sqlite3.Connection, found: Columns, *, tags: Sequence[str
         )
     if there is None:
         data = found.text.encode()
-        connection.execute(
-            "INSERT INTO runs (id, kind, created, created_s, model, board, chip, bytes, sha256, record, "
-            "runs, failed, median_ms, metric, value) VALUES (:id, :kind, :created, :created_s, :model, :board, "
-            ":chip, :bytes, :sha256, :text, :runs, :failed, :median_ms, :metric, :value)",
-            {
-                **asdict(found),
-                **asdict(found.headline),
-                "bytes": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
-            },
+        new = connection.execute(
+            "INSERT INTO runs (id, kind, created, created_s, model, board, chip, bytes, sha256, record) "
+            "VALUES (:id, :kind, :created, :created_s, :model, :board, :chip, :bytes, :sha256, :text)",
+            {**asdict(found), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
         )
+        assert new.lastrowid is not None
+        insert_figures(connection, new.lastrowid, asdict(found.headline))
     add_tags(connection, found.id, tags)
     return there is None
 
 
-def select(connection: sqlite3.Connection, chosen: Filter, *, limit: int | None = None) -> list[Entry]:
-    """Runs that fit, the newest first."""
+def select(
+    connection: sqlite3.Connection,
+    chosen: Filter,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    order: Order = "created",
+    descending: bool = True,
+) -> list[Entry]:
+    """Runs that fit, the newest first unless `order` says otherwise; those that lack it come last either way."""
     where, values = _where(chosen)
+    way = "DESC" if descending else "ASC"
+    by = _ORDERS[order]
+    # A sort by the time alone is left as it is, for an index has it.
+    ordered = f"{by} {way}, seq {way}" if order == "created" else f"{by} IS NULL, {by} {way}, seq DESC"
     rows = connection.execute(
-        f"{_ENTRY} {where} {_NEWEST_FIRST} LIMIT ?", (*values, -1 if limit is None else limit)
+        f"{_ENTRY} {where} ORDER BY {ordered} LIMIT ? OFFSET ?",
+        (*values, -1 if limit is None else limit, offset),
     )
     return [_entry(row) for row in rows]
+
+
+def count(connection: sqlite3.Connection, chosen: Filter) -> int:
+    """How many runs fit."""
+    where, values = _where(chosen)
+    return int(connection.execute(f"SELECT count(*) FROM runs {where}", values).fetchone()[0])
+
+
+def choices(connection: sqlite3.Connection) -> Choices:
+    """Every value that a filter can have."""
+    found = {
+        column: tuple(
+            str(value)
+            for (value,) in connection.execute(f"SELECT DISTINCT {column} FROM runs ORDER BY {column}")
+            if value is not None
+        )
+        for column in ("board", "chip", "model", "kind")
+    }
+    tags = tuple(str(tag) for (tag,) in connection.execute("SELECT DISTINCT tag FROM tags ORDER BY tag"))
+    return Choices(
+        boards=found["board"], chips=found["chip"], models=found["model"], kinds=found["kind"], tags=tags
+    )
+
+
+def series(connection: sqlite3.Connection, chosen: Filter) -> list[Series]:
+    """Which model ran how often on which board, the most often first."""
+    where, values = _where(chosen)
+    rows = connection.execute(
+        f"SELECT model, board, count(*) FROM runs {where} GROUP BY model, board "
+        "ORDER BY count(*) DESC, model, board",
+        values,
+    )
+    return [Series(model=model, board=board, runs=runs) for model, board, runs in rows]
 
 
 def named(connection: sqlite3.Connection, wanted: str, *, kinds: tuple[str, ...] = ()) -> list[Entry]:
@@ -121,8 +175,8 @@ def _where(chosen: Filter) -> tuple[str, list[str | float]]:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    *known, runs, failed, median_ms, metric, value, tags = row
-    id, kind, created, model, board, chip, size = known
+    id, kind, created, model, board, chip, size, tags, *figures = row
+    runs, failed, median_ms, low_ms, high_ms, steady, metric, value, tool_version, model_sha256 = figures
     return Entry(
         id=id,
         kind=kind,
@@ -131,6 +185,17 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         board=board,
         chip=chip,
         bytes=size,
-        headline=Headline(runs=runs, failed=failed, median_ms=median_ms, metric=metric, value=value),
+        headline=Headline(
+            runs=runs,
+            failed=failed,
+            median_ms=median_ms,
+            low_ms=low_ms,
+            high_ms=high_ms,
+            steady=None if steady is None else bool(steady),
+            metric=metric,
+            value=value,
+            tool_version=tool_version,
+            model_sha256=model_sha256,
+        ),
         tags=tuple(sorted((tags or "").split())),
     )

@@ -14,7 +14,17 @@ from deployer import records
 from deployer.errors import MissingArtifact
 from deployer.events import Emit, Warned, ignore
 from deployer.history import database, queries
-from deployer.history.entry import LATEST, Columns, Entry, Filter, Kept, name_of
+from deployer.history.entry import (
+    LATEST,
+    Choices,
+    Columns,
+    Entry,
+    Filter,
+    Kept,
+    Order,
+    Series,
+    name_of,
+)
 from deployer.records import RunRecord
 
 T = TypeVar("T")
@@ -57,9 +67,33 @@ class History:
 
         return self._write(work)
 
-    def find(self, chosen: Filter | None = None, *, limit: int | None = None) -> list[Entry]:
-        """Runs that fit, the newest first."""
-        return self._read(lambda c: queries.select(c, chosen or Filter(), limit=limit), [])
+    def find(
+        self,
+        chosen: Filter | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        order: Order = "created",
+        descending: bool = True,
+    ) -> list[Entry]:
+        """Runs that fit, the newest first unless told otherwise; `offset` leaves out so many of them."""
+        fits = chosen or Filter()
+        return self._read(
+            lambda c: queries.select(c, fits, limit=limit, offset=offset, order=order, descending=descending),
+            [],
+        )
+
+    def count(self, chosen: Filter | None = None) -> int:
+        """How many runs fit."""
+        return self._read(lambda c: queries.count(c, chosen or Filter()), 0)
+
+    def choices(self) -> Choices:
+        """Every board, chip, model, kind and tag that there is."""
+        return self._read(queries.choices, Choices())
+
+    def series(self, chosen: Filter | None = None) -> list[Series]:
+        """Which model ran on which board, the most often first."""
+        return self._read(lambda c: queries.series(c, chosen or Filter()), [])
 
     def entry(self, wanted: str | None = None, *, kinds: tuple[str, ...] = ()) -> Entry:
         """The run with this id or beginning of one, the newest with this tag, or (`latest`, None) the newest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import sqlite3
@@ -49,12 +50,39 @@ def test_a_database_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
 
     assert [("old-2", ("golden",)), ("old-1", ())] == [(item.id, item.tags) for item in history.find()]
     assert "eat" == history.record("golden").model
-    assert [Headline(runs=4, failed=1, median_ms=25.0, metric="accuracy", value=0.5)] * 2 == [
-        item.headline for item in history.find()
+    assert [(4, 1, 25.0, "accuracy", 0.5)] * 2 == [
+        (each.runs, each.failed, each.median_ms, each.metric, each.value)
+        for each in (item.headline for item in history.find())
     ]
     assert history.add(bench())
     with contextlib.closing(sqlite3.connect(history.path)) as connection:
         assert (schema.VERSION,) == connection.execute("PRAGMA user_version").fetchone()
+
+
+def test_a_database_of_version_2_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Figures that a trend shows are taken from the records; gc takes them with the run."""
+    script = Path(__file__).with_name("version_2.sql").read_text(encoding="utf-8")
+    with contextlib.closing(sqlite3.connect(tmp_path / "history.db")) as connection:
+        connection.executescript(script)
+    history = History(tmp_path)
+    known = Headline(
+        runs=4,
+        failed=1,
+        median_ms=25.0,
+        metric="accuracy",
+        value=0.5,
+        tool_version="0",
+        model_sha256="ab" * 32,
+    )
+
+    assert {
+        "old-2": known,
+        "old-1": dataclasses.replace(known, tool_version="0.7", low_ms=20.0, high_ms=30.0, steady=True),
+    } == {item.id: item.headline for item in history.find()}
+    assert ["old-1"] == history.remove(["old-1", "old-2"])
+    with contextlib.closing(sqlite3.connect(history.path)) as connection:
+        assert [(1,)] == connection.execute("SELECT count(*) FROM figures").fetchall()
+        assert [] == connection.execute("PRAGMA foreign_key_check").fetchall()
 
 
 def test_a_database_of_a_newer_deploy_is_refused_and_left_alone(history: History) -> None:
