@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from deployer.cli import bench_models, fleet
 from deployer.cli import push as push_command
 from deployer.cli.bench_options import Wanted, measured
 from deployer.cli.console import results
-from deployer.cli.options import Asked, Session, boards, common, dry_run
+from deployer.cli.options import Asked, Session, boards, common, dry_run, through_labs
 from deployer.errors import CheckFailed, ConfigError
 from deployer.events import Emit
 from deployer.project import Project
@@ -24,11 +25,14 @@ from deployer.reporting import data, terminal, tiles
 
 if TYPE_CHECKING:
     from deployer.measuring.gate import Comparison
+    from deployer.measuring.request import Request
     from deployer.push import BoardFile
+    from deployer.scheduling.labs import Labs
 
 
 @click.command("bench")
 @boards
+@through_labs
 @dry_run
 @measured
 @click.option(
@@ -63,7 +67,16 @@ def command(
     run = partial(_run, session, project, wanted)
     if asked.many:
         files = push_command.prepared(session, project)
-        fleet.over(session, asked, _work(wanted, baseline, partial(run, files=files)))
+
+        def in_labs(labs: Labs) -> Callable[[BoardConfig, Emit], at_work.Benched]:
+            from deployer.fleet.lab_work import InLabs
+
+            words = ("--scheduler", labs.address)
+            there = InLabs(labs=labs, project=project, files=files)
+            return there.bench(lambda config: _request(session, wanted, config, words))
+
+        work = _work(wanted, baseline, partial(run, files=files))
+        fleet.over(session, asked, replace(work, in_labs=in_labs))
         return
     config = asked.one(session)
     with session.progress(board=config.name) as emit:
@@ -125,9 +138,14 @@ def _run(
     *,
     files: list[BoardFile] | None = None,
 ) -> at_work.Benched:
+    request = _request(session, wanted, config)
+    return at_work.bench(project, config, files=files, request=request, emit=emit)
+
+
+def _request(session: Session, wanted: Wanted, config: BoardConfig, words: tuple[str, ...] = ()) -> Request:
     from deployer.measuring.request import Request
 
-    request = Request(
+    return Request(
         runs=wanted.runs,
         warm_up=wanted.warm_up,
         minutes=wanted.minutes,
@@ -136,9 +154,8 @@ def _run(
         noise_floor=wanted.noise_floor,
         pin=wanted.pin,
         in_process=wanted.in_process,
-        command=wanted.words(session, config),
+        command=(*wanted.words(session, config), *words),
     )
-    return at_work.bench(project, config, files=files, request=request, emit=emit)
 
 
 def _baseline(project: Project, wanted: Wanted) -> RunRecord | None:

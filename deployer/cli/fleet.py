@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -26,6 +26,7 @@ from deployer.fleet.select import Selection, limited, select
 from deployer.settings.config import Deployment
 
 if TYPE_CHECKING:
+    from deployer.scheduling.labs import Labs
     from deployer.under_way.telling import Teller
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ T = TypeVar("T")
 class Work(Generic[T]):
     """What a command does on each board, and how one board's result is shown.
 
-    `judge` raises for a value that is a failure. `view` draws the progress, `text` the end, in their own ways.
+    `in_labs` makes the job for boards that are beside the workers of a cluster. `judge` raises for a value that is
+    a failure. `view` draws the progress, `text` the end, in their own ways.
     """
 
     command: str  # as it is typed: `push`, `board probe`
@@ -43,6 +45,7 @@ class Work(Generic[T]):
     columns: tuple[str, ...]
     row: Callable[[T], Sequence[str]]
     data: Callable[[T], Any]
+    in_labs: Callable[[Labs], Callable[[BoardConfig, Emit], T]] | None = None
     judge: Callable[[T], None] | None = None
     view: Callable[[list[str], int], AbstractContextManager[FleetEmit]] | None = None
     text: Callable[[FleetResult[T]], None] | None = None
@@ -61,12 +64,29 @@ def one_or_over(session: Session, asked: Asked, work: Work[T], show: Callable[[T
 
 def over(session: Session, asked: Asked, work: Work[T]) -> None:
     """Do the work on every board asked for, show it, keep who failed, and exit with the one code."""
-    boards = boards_of(session.deployment, asked, work.command)
-    for board in boards:
-        if board.password_prompt:
-            passwords.find(board)  # asked for now: a prompt in the middle of a live table would not be seen
+    if asked.scheduler is not None and work.in_labs is not None:
+        from deployer.cli import labs as labs_of
+
+        with labs_of.opened(session, asked, work.command) as (labs, boards, at_once):
+            there = replace(work, job=work.in_labs(labs))
+            result = _run(session, replace(asked, parallel=at_once), there, boards)
+    else:
+        boards = boards_of(session.deployment, asked, work.command)
+        for board in boards:
+            if board.password_prompt:
+                passwords.find(board)  # asked for now: a prompt in the middle of a live table is not seen
+        result = _run(session, asked, work, boards)
+    _keep(session, asked, work.command, result)
+    show = work.text if work.text is not None and result.outcomes else partial(_text, work=work)
+    session.show([as_data(outcome, work.data) for outcome in result.outcomes], lambda: show(result))
+    complain(result)
+    if result.exit_code:
+        raise click.exceptions.Exit(result.exit_code)
+
+
+def _run(session: Session, asked: Asked, work: Work[T], boards: list[BoardConfig]) -> FleetResult[T]:
     with _watched(session, [board.name for board in boards], work) as emit:
-        result = run_fleet(
+        return run_fleet(
             boards,
             work.job,
             parallel=asked.parallel,
@@ -75,12 +95,6 @@ def over(session: Session, asked: Asked, work: Work[T]) -> None:
             judge=work.judge,
             emit=emit,
         )
-    _keep(session, asked, work.command, result)
-    show = work.text if work.text is not None and result.outcomes else partial(_text, work=work)
-    session.show([as_data(outcome, work.data) for outcome in result.outcomes], lambda: show(result))
-    complain(result)
-    if result.exit_code:
-        raise click.exceptions.Exit(result.exit_code)
 
 
 def _keep(session: Session, asked: Asked, command: str, result: FleetResult[Any]) -> None:

@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -147,11 +147,12 @@ class Asked:
     serial: int | None = None
     fail_fast: bool = False
     retry_failed: bool = False
+    scheduler: str | None = None
 
     @property
     def many(self) -> bool:
         """Whether the answer is a list: not by how many boards there are, but by what was asked."""
-        return self.selection.many or self.retry_failed
+        return self.selection.many or self.retry_failed or self.scheduler is not None
 
     def one(self, session: Session) -> BoardConfig:
         """The one board, where not `many`."""
@@ -195,6 +196,22 @@ def boards(function: F) -> F:
         return function(*args, asked=asked, **kwargs)
 
     return _decorated(wrapper, (*_SELECTION, *_MANY))  # type: ignore[no-any-return]
+
+
+def through_labs(function: F) -> F:
+    """`--scheduler`, for commands whose boards may be beside the workers of a cluster; goes inside of `boards`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, asked: Asked, scheduler_address: str | None, **kwargs: Any) -> Any:
+        return function(*args, asked=replace(asked, scheduler=scheduler_address), **kwargs)
+
+    option = click.option(
+        "--scheduler",
+        "scheduler_address",
+        metavar="tcp://HOST:PORT",
+        help="Work through this Dask cluster: by the worker beside each board.",
+    )
+    return _decorated(wrapper, (option,))  # type: ignore[no-any-return]
 
 
 def chosen(function: F) -> F:

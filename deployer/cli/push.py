@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from deployer import on_board
 from deployer.board.config import BoardConfig
-from deployer.cli.options import Asked, Session, boards, common, dry_run
+from deployer.cli.options import Asked, Session, boards, common, dry_run, through_labs
+from deployer.events import Emit
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
+
+if TYPE_CHECKING:
+    from deployer.scheduling.labs import Labs
 
 
 @click.command("push")
@@ -24,6 +30,7 @@ from deployer.push import BoardFile, PushReport
 )
 @click.option("--chip", help="The chip whose model is taken from the SDK.")
 @boards
+@through_labs
 @dry_run
 @common
 def command(
@@ -62,12 +69,20 @@ def push(
         return
     from deployer.cli import fleet
 
-    files = prepared(session, project) if files is None else files
+    ready = prepared(session, project) if files is None else files
+
+    def in_labs(labs: Labs) -> Callable[[BoardConfig, Emit], PushReport]:
+        from deployer.fleet.lab_work import InLabs
+
+        there = InLabs(labs=labs, project=project, files=ready)
+        return there.push(chip=chip, dry_run=dry_run, replace=replace)
+
     work = fleet.Work(
         command=command,
         job=lambda config, emit: on_board.push(
-            project, config, files=files, chip=chip, dry_run=dry_run, replace=replace, emit=emit
+            project, config, files=ready, chip=chip, dry_run=dry_run, replace=replace, emit=emit
         ),
+        in_labs=in_labs,
         columns=("would send" if dry_run else "sent", "unchanged", "MB"),
         row=lambda r: (str(len(r.sent)), str(len(r.unchanged)), f"{r.bytes / 1e6:.1f}"),
         data=asdict,

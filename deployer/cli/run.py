@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,16 +11,20 @@ from deployer import at_work
 from deployer.board.config import BoardConfig
 from deployer.cli import fleet
 from deployer.cli import push as push_command
-from deployer.cli.options import Asked, Session, boards, common, dry_run
+from deployer.cli.options import Asked, Session, boards, common, dry_run, through_labs
 from deployer.events import Emit
 from deployer.labels import shown
 from deployer.project import Project
 from deployer.run import Result
 
+if TYPE_CHECKING:
+    from deployer.scheduling.labs import Labs
+
 
 @click.command("run")
 @click.argument("clip")
 @boards
+@through_labs
 @dry_run
 @common
 def command(session: Session, asked: Asked, clip: str, dry_run: bool) -> None:
@@ -58,9 +63,15 @@ def _many(session: Session, project: Project, asked: Asked, clip: str) -> None:
         result.raise_failure()
         return result
 
+    def in_labs(labs: Labs) -> Callable[[BoardConfig, Emit], Result]:
+        from deployer.fleet.lab_work import InLabs
+
+        return InLabs(labs=labs, project=project, files=files).run(clip)
+
     work = fleet.Work(
         command="run",
         job=job,
+        in_labs=in_labs,
         columns=("class id", "invoke ms", "post process ms"),
         row=lambda r: (shown(r.class_id, project.labels), f"{r.invoke_ms:.3f}", f"{r.post_process_ms:.3f}"),
         data=lambda r: as_data(r, project),

@@ -195,7 +195,7 @@ class _Run(Generic[T]):
         trouble: Trouble | None = None
         state = State.DONE
         try:
-            value = self._job(board, _throttled(partial(self._say, board)))
+            value = self._job(board, throttled(partial(self._say, board)))
             if self._judge is not None:
                 self._judge(value)
         except KeyboardInterrupt:
@@ -214,7 +214,7 @@ class _Run(Generic[T]):
         )
 
 
-def _throttled(emit: Emit) -> Emit:
+def throttled(emit: Emit, *, every_s: float = _ADVANCE_S) -> Emit:
     """Leaves out steps of a bar that follow each other too fast; all else passes."""
     moved_at = 0.0
 
@@ -222,7 +222,7 @@ def _throttled(emit: Emit) -> Emit:
         nonlocal moved_at
         if isinstance(event, Advanced):
             now = time.monotonic()
-            if now - moved_at < _ADVANCE_S and event.done != event.total:
+            if now - moved_at < every_s and event.done != event.total:
                 return
             moved_at = now
         emit(event)

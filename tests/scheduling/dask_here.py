@@ -13,6 +13,8 @@ from pathlib import Path
 
 PLAIN = "import sys; from distributed.cli.{0} import main; sys.exit(main())"
 
+PLAIN_WORKER = ("--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+
 
 class Cluster:
     """`scheduler` and `workers` are their processes; all end with `close`."""
@@ -27,11 +29,23 @@ class Cluster:
 
         They have no nanny: what is killed stays dead.
         """
-        plain = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
-        made = [_start("dask_worker", self.address, *plain, *words) for words in each]
+        one = ("--nthreads", "1")
+        made = [_start("dask_worker", self.address, *PLAIN_WORKER, *one, *words) for words in each]
         self.workers += made
         for process in made:
             _read(process, r"(Registered to)")
+        return made
+
+    def start_lab(self, folder: Path, boards: Sequence[str]) -> subprocess.Popen[str]:
+        """A worker beside these boards, with a thread for each, in the folder of the lab's deploy.yaml.
+
+        What it remembers lies in `folder`/state.
+        """
+        declared = " ".join(f"board-{board}=1" for board in boards)
+        words = ("--nthreads", str(len(boards)), "--resources", declared)
+        made = _start("dask_worker", self.address, *PLAIN_WORKER, *words, cwd=folder, state=folder / "state")
+        self.workers.append(made)
+        _read(made, r"(Registered to)")
         return made
 
     def close(self) -> None:
@@ -50,7 +64,9 @@ class Cluster:
         self.close()
 
 
-def _start(module: str, *words: str) -> subprocess.Popen[str]:
+def _start(
+    module: str, *words: str, cwd: Path | None = None, state: Path | None = None
+) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
     env = os.environ | {
         "PYTHONPATH": f"{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
@@ -58,9 +74,10 @@ def _start(module: str, *words: str) -> subprocess.Popen[str]:
         "OPENBLAS_NUM_THREADS": "1",
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",  # two workers are started sooner than four
     }
-    return subprocess.Popen(
-        [sys.executable, "-c", PLAIN.format(module), *words], stderr=subprocess.PIPE, text=True, env=env
-    )
+    if state is not None:
+        env["DEPLOY_STATE_DIR"] = str(state)
+    argv = [sys.executable, "-c", PLAIN.format(module), *words]
+    return subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=env, cwd=cwd)
 
 
 def _read(process: subprocess.Popen[str], pattern: str) -> str:
