@@ -81,13 +81,19 @@ class FillsUp(Protocol):
         ...
 
 
-def run_model(model: AudioModel, engine: Engine, samples: Array, contract: InputContract) -> list[Tensors]:
-    """Run every chunk of one clip, carrying the state that the model names; gives each run's outputs."""
+def runs(
+    model: AudioModel, engine: Engine, samples: Array, contract: InputContract
+) -> Iterator[tuple[Tensors, Tensors]]:
+    """Run every chunk of one clip, carrying the state that the model names; each run's inputs and outputs."""
     state: dict[str, Array] = {}
-    outputs: list[Tensors] = []
     for chunk in model.chunks(samples, contract):
         given = {**chunk, **state}
         out = engine.run(given)
-        outputs.append(model.real(given, out) if isinstance(model, FillsUp) else out)
+        yield given, out
         state = {model.CARRY[name]: value for name, value in out.items() if name in model.CARRY}
-    return outputs
+
+
+def run_model(model: AudioModel, engine: Engine, samples: Array, contract: InputContract) -> list[Tensors]:
+    """Run every chunk of one clip, carrying the state that the model names; gives each run's outputs."""
+    done = runs(model, engine, samples, contract)
+    return [model.real(given, out) if isinstance(model, FillsUp) else out for given, out in done]

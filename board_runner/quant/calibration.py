@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from board_runner.graph import Graph
-from board_runner.quant import ranges, scheme, sensitivity, statistics
+from board_runner.quant import carried, ranges, scheme, sensitivity, statistics
 from board_runner.quant.observe import Samples, check_repeatable
 from board_runner.quant.ranges import Progress
 from board_runner.quant.scheme import Scheme
@@ -46,7 +46,7 @@ def measure(graph: Graph, samples: Samples, *, passes: int, progress: Progress |
 
     limits = ranges.measure(graph, samples, first)
     counted = statistics.histograms(graph, limits, samples, second) if passes > 1 else {}
-    return Statistics(ranges=limits, histograms=counted, samples=count)
+    return Statistics(ranges=carried.tied(graph, limits), histograms=counted, samples=count)
 
 
 def calibrate(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from board_runner.contract import Array, Tensors
 from board_runner.graph import Graph, Node
 from board_runner.plan.program import Program, node_step, per_op
-from board_runner.quant import weights
+from board_runner.quant import carried, weights
 from board_runner.quant.levels import through_int8, through_uint8
 from board_runner.quant.observe import Samples, each
 from board_runner.quant.ranges import conv_inputs, convolutions
@@ -116,7 +116,8 @@ def _readers(graph: Graph, name: str) -> list[Node]:
 
 
 def _outputs(graph: Graph) -> list[str]:
-    return [spec.name for spec in graph.outputs]
+    """Those that are not state: its noise counts by what the answers make of it."""
+    return carried.answers(graph)
 
 
 def _chosen(samples: Samples, wanted: Collection[int]) -> Iterator[tuple[int, Tensors]]:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from board_runner.contract import Array
+from board_runner.quant.settings import QuantSettings
+from tests.wenet import streams
+from tests.wenet.streams import Streamed
 
 SIZES = {
     "width": 32,
@@ -109,3 +112,24 @@ def static(network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("wenet static") / "wenet_static.onnx"
     onnx.save(graph, str(path))
     return path
+
+
+@pytest.fixture(scope="session")
+def streamed(tmp_path_factory: pytest.TempPathFactory) -> Streamed:
+    """A recogniser of three layers, 64 wide, at fixed sizes, and two shipped clips of 2.4 s, eight chunks each."""
+    for tool in ("onnxsim", "onnxruntime", "scipy"):
+        pytest.importorskip(tool, reason=f"{tool} is not installed")
+    from board_runner.models.wenet_chunks import Chunking
+
+    network = random_network(width=64, hidden=128)
+    chunking = Chunking(frames=FIXED[0], left_chunks=FIXED[1])
+    clips = [streams.sound(path, 2.4) for path in streams.CLIPS[1:3]]
+    return streams.write(tmp_path_factory.mktemp("streamed"), network, chunking, clips)
+
+
+@pytest.fixture(scope="session")
+def fixed(streamed: Streamed) -> dict[int, Path]:
+    """Its fixed models and, beside them, images: convolutions in 8 and in 16 bits."""
+    return {
+        bits: streamed.fixed(f"{bits}", QuantSettings(conv_bits=16 if bits == 16 else 8)) for bits in (8, 16)
+    }
