@@ -3,6 +3,7 @@
  * probe image FILE...       whether each loads and an engine can be made
  * probe wav FILE...         rate, channels, and the samples as 8 hexadecimal digits each
  * probe input IMAGE WAV...  what the front end makes of each, likewise
+ * probe fft LENGTH...       the power spectrum of fixed numbers, or `unknown`
  * probe level M S           every int16 through (x M + 2^(s-1)) >> s by all kernels
  * probe sum M0 M1 S         sums of many pairs likewise */
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "fft.h"
 #include "files.h"
 #include "front_end.h"
 #include "image.h"
@@ -64,21 +66,30 @@ static bool probe_wav(const struct sgs_map *map)
     return true;
 }
 
+static bool open_front_end(struct sgs_front_end *front_end, struct sgs_wav *wav, const struct sgs_image *image,
+                           const struct sgs_map *map, struct sgs_failure *failure)
+{
+    return sgs_front_end_open(front_end, image, failure) && sgs_front_end_fits(front_end, image, failure) &&
+           sgs_wav_parse(wav, map->bytes, map->length, failure) &&
+           sgs_wav_require(wav, front_end->sample_rate_hz, failure);
+}
+
 static bool probe_input(const struct sgs_image *image, const struct sgs_map *map)
 {
     struct sgs_failure failure;
-    struct sgs_front_end front_end;
+    struct sgs_front_end front_end = {0};
     struct sgs_wav wav;
-    if (!sgs_front_end_open(&front_end, image, &failure) || !sgs_front_end_fits(&front_end, image, &failure) ||
-        !sgs_wav_parse(&wav, map->bytes, map->length, &failure) ||
-        !sgs_wav_require(&wav, front_end.sample_rate_hz, &failure))
-        return refuse(&failure);
-    float *input = malloc((size_t)front_end.samples * sizeof *input);
-    sgs_front_end_fill(&front_end, &wav, input);
-    printf("ok ");
-    say_floats(input, (size_t)front_end.samples);
+    size_t count = (size_t)image->program.value[image->program.input[0].value].count;
+    float *input = malloc(count * sizeof *input);
+    bool good = open_front_end(&front_end, &wav, image, map, &failure) &&
+                sgs_front_end_fill(&front_end, &wav, input, &failure);
+    if (good) {
+        printf("ok ");
+        say_floats(input, count);
+    }
+    sgs_front_end_close(&front_end);
     free(input);
-    return true;
+    return good || refuse(&failure);
 }
 
 static int probe_files(const char *what, const struct sgs_image *image, int count, char **paths)
@@ -145,6 +156,23 @@ static int probe_sum(long long first, long long second, int shift)
     return 0;
 }
 
+static void probe_fft(int length)
+{
+    static double memory[4 * SGS_FFT_MOST], signal[SGS_FFT_MOST], power[SGS_FFT_MOST / 2 + 1];
+    struct sgs_fft fft;
+    if (!sgs_fft_knows(length)) {
+        printf("unknown\n");
+        return;
+    }
+    for (int i = 0; i < length; i++)
+        signal[i] = (double)(i * 7919 % 1000) / 1000 - 0.5;
+    sgs_fft_open(&fft, length, memory);
+    sgs_fft_power(&fft, signal, power);
+    for (int k = 0; k <= length / 2; k++)
+        printf("%.17g ", power[k]);
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     struct sgs_failure failure;
@@ -156,6 +184,10 @@ int main(int argc, char **argv)
         return probe_sum(atoll(argv[2]), atoll(argv[3]), atoi(argv[4]));
     if (argc < 3)
         return 2;
+    for (int i = 2; strcmp(argv[1], "fft") == 0 && i < argc; i++)
+        probe_fft(atoi(argv[i]));
+    if (strcmp(argv[1], "fft") == 0)
+        return 0;
     if (strcmp(argv[1], "input") != 0)
         return probe_files(argv[1], NULL, argc - 2, argv + 2);
     if (!sgs_map_open(&map, argv[2], UINT64_C(1) << 31, &failure) ||

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "engine.h"
 #include "files.h"
 #include "front_end.h"
@@ -89,12 +90,13 @@ static bool classify(struct loaded *loaded, const struct sgs_wav *wav, struct sg
     int class_id;
     if (!sgs_front_end_fits(&loaded->front_end, &loaded->image, failure))
         return invoke_failed();
-    sgs_front_end_fill(&loaded->front_end, wav, sgs_engine_value(loaded->engine, (int)program->input[0].value));
+    if (!sgs_front_end_fill(&loaded->front_end, wav, sgs_engine_value(loaded->engine, (int)program->input[0].value),
+                            failure))
+        return false;
     double started = sgs_now_ms();
     sgs_engine_run(loaded->engine, NULL, NULL);
     double done = sgs_now_ms();
-    const int16_t *levels = sgs_engine_value(loaded->engine, (int)program->output[0].value);
-    if (!sgs_best_class(&loaded->image, levels, &class_id, failure))
+    if (!sgs_best_class(loaded->engine, &loaded->image, loaded->front_end.model, &class_id, failure))
         return invoke_failed();
     double decided = sgs_now_ms();
     sgs_say("model invoke time: %f ms", done - started);
@@ -147,6 +149,7 @@ static bool run(const char *inputs, const char *model, struct sgs_failure *failu
                      : sgs_fail(failure, "no memory");
     free(path);
     sgs_engine_close(loaded.engine);
+    sgs_front_end_close(&loaded.front_end);
     sgs_image_close(&loaded.image);
     sgs_map_close(&loaded.file);
     return good;
