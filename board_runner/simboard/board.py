@@ -153,6 +153,7 @@ class SimBoard:
         server.close()
         await server.wait_closed()
         await self._hang_up()
+        await self._programs.end()
 
     async def _hang_up(self) -> None:
         cut = list(self._connections)

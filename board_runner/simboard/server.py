@@ -7,8 +7,10 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -17,6 +19,8 @@ from board_runner.simboard.flash import STATE_FOLDER, Flash
 from board_runner.simboard.paths import to_private
 
 _CHUNK = 1 << 16
+_KILL_AGAIN_S = 0.1
+_END_S = 5.0
 
 
 class Login(asyncssh.SSHServer):
@@ -90,9 +94,14 @@ class Programs:
         self._link = link
         self._env = environment(root, flash, env)
         self._groups: set[int] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
 
     async def serve(self, session: asyncssh.SSHServerProcess[bytes]) -> None:
         """Run one command with a real shell, as sshd does, and pass its streams and its end on."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         nodes.refresh_heat(self._root)
         command = session.command
         argv = ["/bin/sh"] if command is None else ["/bin/sh", "-c", to_private(command, str(self._root))]
@@ -110,10 +119,6 @@ class Programs:
         try:
             await asyncio.gather(_pump(child.stdout, session.stdout), _pump(child.stderr, session.stderr))
             status = await child.wait()
-        except asyncio.CancelledError:
-            _kill_group(child.pid)
-            await child.wait()
-            raise
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
@@ -122,6 +127,17 @@ class Programs:
                 session.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
             else:
                 session.exit(status)
+
+    async def end(self) -> None:
+        """Kill every program, also those that are only being started, and see them off.
+
+        A task that is cancelled while asyncio starts its process waits for ever (for pipes that nobody connects any
+        more): so all have to be over before the loop is.
+        """
+        deadline = time.monotonic() + _END_S  # a program's child in a session of its own may keep a pipe open
+        while self._serving and time.monotonic() < deadline:
+            self.kill_all()
+            await asyncio.wait(self._serving, timeout=_KILL_AGAIN_S)
 
     def kill_all(self) -> None:
         """End every program that is left, with its children."""

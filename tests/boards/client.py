@@ -7,6 +7,7 @@ job can be killed or interrupted like any process.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ from deployer.push import BoardFile, push
 from deployer.release.keeping import collect
 
 _REPOSITORY = Path(__file__).parents[2]
+_PATIENCE_S = 150.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +150,7 @@ def _forked(spec: Path) -> int:
     if pid:
         return pid
     code = 70
+    faulthandler.dump_traceback_later(_PATIENCE_S, exit=True)  # where it hangs, in the failed test's output
     try:
         os.setsid()
         with Path(os.devnull).open() as nothing:

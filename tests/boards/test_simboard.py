@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import paramiko
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,3 +166,27 @@ def test_on_the_command_line_it_says_how_to_reach_it_and_ends_on_request(tmp_pat
     assert (port, "root", None) == (said["port"], said["user"], said["key"])
     assert time.monotonic() - started < 5
     assert hung.timed_out and hung.elapsed_ms < 2000, "its programs must heed SIGTERM"
+
+
+def test_it_stops_while_commands_are_only_being_started() -> None:
+    """Between a command's arrival and its start lie a fork and three pipes: a stop in there waits for nobody."""
+    for tenth in range(10):
+        board = SimBoard(SimBoardConfig(login="none")).start()
+        asking = threading.Thread(target=_ask_much, args=(board.host, board.port))
+        asking.start()
+        time.sleep(0.15 + tenth / 100)  # some stops come before the first command, some amid them
+        stopping = threading.Thread(target=board.stop, daemon=True)
+        stopping.start()
+        stopping.join(60)
+        asking.join(60)
+
+        assert not stopping.is_alive()
+
+
+def _ask_much(host: str, port: int) -> None:
+    with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+        link = paramiko.Transport((host, port))
+        link.start_client(timeout=20)
+        link.auth_none("root")
+        for _ in range(40):
+            link.open_session(timeout=20).exec_command("sleep 60")
