@@ -223,14 +223,19 @@ def _wall_s(begun: Begun, heard_s: float, epoch_s: float | None, uptime_s: float
     """How long a run took: by the board's own clock where its shell has one of microseconds.
 
     Else by when its marks were heard here, kept within what the board's uptime allows, which counts in hundredths
-    of a second: so a network that stumbles adds no more than one of them.
+    of a second: so a network that stumbles adds no more than one of them. A clock that was set meanwhile is not
+    believed: the uptime is read before the one and after the other, so it cannot be less.
     """
-    if epoch_s is not None and begun.epoch_s is not None and epoch_s >= begun.epoch_s:
-        return epoch_s - begun.epoch_s
+    counted = None
+    if uptime_s is not None and begun.start.uptime_s is not None:
+        counted = uptime_s - begun.start.uptime_s
+    if epoch_s is not None and begun.epoch_s is not None:
+        passed = epoch_s - begun.epoch_s
+        if passed >= 0 and (counted is None or passed <= counted + _TICK_S):
+            return passed
     heard = heard_s - begun.began_s
-    if uptime_s is None or begun.start.uptime_s is None:
+    if counted is None:
         return heard
-    counted = uptime_s - begun.start.uptime_s
     return max(0.0, counted - _TICK_S, min(heard, counted + _TICK_S))
 
 
