@@ -14,6 +14,7 @@ from deployer.errors import BoardUnreachable, ProgramFailed
 from deployer.events import Advanced, Emit, Finished, Started, Warned
 from deployer.measuring import results
 from deployer.measuring.conduct import GOVERNOR, Conductor, Stuck
+from deployer.measuring.looks import Looks
 from deployer.measuring.plan import ENDLESS, Item, Plan
 from deployer.measuring.stream import Governor, Ran
 from deployer.records import Failure, Sample
@@ -66,7 +67,7 @@ class Bench:
         self._began_s: float | None = None
         self._losses = 0
         self._enough = False
-        self._check_at = 0
+        self._looks = Looks()
         self._ill: list[tuple[Item, Ran, ProgramFailed]] = []
         self._standing = results.Standing()
 
@@ -143,12 +144,10 @@ class Bench:
             conductor.stop()
 
     def _is_enough(self) -> bool:
-        """Asked ever more seldom: to look after each run would find a lucky moment sooner or later."""
-        if self._stable is None or len(self._seen) < self._check_at:
+        if self._stable is None:
             return False
-        self._check_at = math.ceil(1.2 * len(self._seen))
-        counted = [s for s in self._seen.values() if isinstance(s, Sample) and not s.warm_up]
-        return self._stable(counted)
+        counted = [s for s in self._seen.values() if isinstance(s, Sample) and s.counts]
+        return self._looks.due(len(counted)) and self._stable(counted)
 
     def _tend(self, board: Board) -> None:
         """Ask what has become of the board, once for each run that gave no result."""

@@ -50,6 +50,11 @@ class Sample:
     load: float | None = None  # mean number of processes that ran in the last minute
     memory_available_kib: int | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether figures are made of it: no warm-up, and of two variants the first."""
+        return not self.warm_up and self.variant in ("", "a")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -113,8 +118,8 @@ class RunRecord:
 
     @property
     def counted(self) -> tuple[Sample, ...]:
-        """The samples that figures are made of: no warm-up, and of two variants the first."""
-        return tuple(s for s in self.samples if not s.warm_up and s.variant in ("", "a"))
+        """The samples that figures are made of."""
+        return tuple(s for s in self.samples if s.counts)
 
     @property
     def started(self) -> tuple[Sample, ...]:

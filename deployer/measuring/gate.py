@@ -2,7 +2,8 @@
 
 The effect is the geometric mean, over the clips that both have, of the ratio of the medians: 0.05 is 5 % slower.
 Its interval (95 %) comes from smoothed bootstraps within each clip and side; of runs taken in turns, from the
-ratios of the pairs, so that drift cancels.
+ratios of the pairs, so that drift cancels. However many clips there are, it is one effect and one verdict: nothing
+is tested several times. A clip that became slower by itself is a note (`single_clips`).
 
 A slow-down is shown when the whole interval lies above the noise floor (0 where none was measured); the limit is
 kept when the whole interval lies below it. So a bench that has not changed fails in at most 2.5 % of all cases, and
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deployer.errors import CheckFailed
-from deployer.measuring import steadiness
+from deployer.measuring import single_clips, steadiness
 from deployer.measuring.intervals import LEVEL, RESAMPLES, median_interval, smoothed_medians
 from deployer.measuring.steadiness import LEAST_EACH
 from deployer.records import RunRecord, Sample
@@ -105,7 +106,9 @@ def against_baseline(baseline: RunRecord, candidate: RunRecord, *, limit: float)
             f"{baseline.id} and {candidate.id} cannot be compared: no clip with {LEAST_EACH} runs in both",
             hint="bench the same clips, with --runs 30 or more",
         )
-    effect, low, high = _independent([(a[clip], b[clip]) for clip in common])
+    sides = {clip: (a[clip], b[clip]) for clip in common}
+    effect, low, high = _independent(list(sides.values()))
+    alone = single_clips.note(single_clips.slower(sides, effect=effect, limit=limit))
     floor = noise_floor_of(baseline)
     return Comparison(
         baseline=baseline.id,
@@ -119,7 +122,7 @@ def against_baseline(baseline: RunRecord, candidate: RunRecord, *, limit: float)
         clips=len(common),
         runs=sum(len(b[clip]) for clip in common),
         paired=False,
-        notes=(*_differences(baseline, candidate), *_unsteady(candidate)),
+        notes=(*alone, *_differences(baseline, candidate), *_unsteady(candidate)),
     )
 
 

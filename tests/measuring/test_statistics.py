@@ -13,8 +13,9 @@ from deployer.errors import CheckFailed
 from deployer.measuring import gate, steadiness
 from deployer.measuring.gate import Verdict
 from deployer.measuring.intervals import least, median_interval, percentile
+from deployer.measuring.looks import Looks
 from deployer.records import RunRecord, Sample
-from tests.measuring.simulate import SOURCES, coverage, failed, in_turns, record
+from tests.measuring.simulate import SOURCES, coverage, gate_rates, in_turns, record, until_stable
 
 REPEATS = 200
 FEWER = 60
@@ -101,15 +102,70 @@ def test_each_kind_of_unrest_is_named() -> None:
     assert wave.neighbours > 0.8 and "intervals are too narrow" in wave.reasons[-1]
 
 
-def test_the_gate_keeps_its_rates() -> None:
+@pytest.mark.parametrize("clips", [1, 5])
+def test_the_gate_keeps_its_rates(clips: int) -> None:
     """Nothing changed: failed in at most 2.5 %; 5 % slower, an interval no wider than that: found in 95 %."""
-    source = SOURCES["normal"]
-    same, width = failed(source, 30, slower=0.0, runs=FEWER)
-    slower, _ = failed(source, 30, slower=0.05, runs=FEWER)
+    runs = FEWER if clips == 1 else FEWER // 2
+    found = gate_rates(SOURCES["normal"], 30, runs=runs, clips=clips)
+    judged = round(runs * (1 - found.refused))
 
-    assert width < 0.05
-    assert stats.binomtest(round(same * FEWER), FEWER, 0.025, "greater").pvalue > 0.001
-    assert stats.binomtest(round(slower * FEWER), FEWER, 0.95, "less").pvalue > 0.001
+    assert found.width < 0.05
+    assert stats.binomtest(round(found.unchanged_failed * judged), judged, 0.025, "greater").pvalue > 0.001
+    assert stats.binomtest(round(found.slower_failed * judged), judged, 0.95, "less").pvalue > 0.001
+    assert stats.binomtest(round(found.named * judged), judged, 0.05, "greater").pvalue > 0.001
+
+
+def test_a_factor_on_all_times_moves_the_interval_by_itself() -> None:
+    """What lets one comparison of the simulation answer for two benches."""
+    plain = gate.against_baseline(_record(), _record(), limit=0.05)
+    slower = gate.against_baseline(_record(), _record(1.05), limit=0.05)
+
+    assert 1.05 * (1 + plain.low) == pytest.approx(1 + slower.low)
+    assert 1.05 * (1 + plain.high) == pytest.approx(1 + slower.high)
+
+
+def test_one_clip_that_became_slower_is_named() -> None:
+    """Of ten clips one is 20 % slower: 1.8 % in the mean; and a slow-down of all names none of them."""
+    rng = np.random.default_rng(8)
+    before = record(SOURCES["lognormal"], rng, 30, clips=10)
+    after = record(SOURCES["lognormal"], rng, 30, clips=10)
+    one = tuple(
+        dataclasses.replace(s, invoke_ms=s.invoke_ms * (1.2 if s.clip == "3" else 1.0)) for s in after.samples
+    )
+    every = tuple(dataclasses.replace(s, invoke_ms=s.invoke_ms * 1.2) for s in after.samples)
+
+    found = gate.against_baseline(before, dataclasses.replace(after, samples=one), limit=0.05)
+    assert any(note.startswith("3 by itself is ") for note in found.notes)
+    for samples in (after.samples, every):
+        same = gate.against_baseline(before, dataclasses.replace(after, samples=samples), limit=0.05)
+        assert not any("by itself" in note for note in same.notes)
+
+
+@pytest.mark.parametrize("name", ["normal", "long tail"])
+def test_a_bench_that_ends_by_itself_has_earned_it(name: str) -> None:
+    """`--until-stable 2%`: it ends, after about as many runs as that takes, and its median is known to 2 %.
+
+    A median of n normal values lies within 1.96 * 1.2533 * s / sqrt(n) in 95 % of all cases: for s = 3 % an
+    interval of 2 % takes 54 runs. A long tail takes more. Each look is a chance to end too early, so that the
+    intervals at the end may cover a little less than 95 %.
+    """
+    runs = FEWER // 3
+    found = until_stable(SOURCES[name], 0.02, runs=runs)
+    covered = stats.binomtest(round(found.covered * runs), runs, 0.93, "less")
+
+    assert 0.0 == found.given_up
+    assert found.near >= 0.9
+    assert covered.pvalue > 0.001
+    assert (40 if name == "normal" else 54) <= found.runs <= (90 if name == "normal" else 400)
+
+
+def test_looks_become_ever_more_seldom() -> None:
+    """From 30 runs on, each time a fifth more: 20 looks in the first thousand runs."""
+    looks = Looks()
+    at = [n for n in range(1, 1001) if looks.due(n)]
+
+    assert [30, 36, 44, 53] == at[:4]
+    assert len(at) <= 20
 
 
 def test_turns_see_through_a_board_that_slows_down() -> None:
