@@ -17,6 +17,7 @@ MAX_BYTES = 1 << 28
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _CODECS = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 49: "GSM 6.10", 80: "MPEG", 85: "MP3"}
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+_MEND = "copy or record it again, or leave it out"
 _PREPARE = "`deploy prepare FILE` makes the wav that the board program reads"
 
 
@@ -60,7 +61,7 @@ def read_wav(path: Path) -> Wav:
         layout = scan(data)
         samples, encoding = _decode(data, layout)
     except InputError as e:
-        raise InputError(f"{path}: {e}", hint=e.hint) from e
+        raise InputError(f"{path}: {e}", hint=e.hint or _MEND) from e
     return Wav(path=path, sample_rate_hz=layout.sample_rate_hz, samples=samples, encoding=encoding)
 
 
@@ -87,7 +88,7 @@ def read_bytes(path: Path) -> bytes:
     except OSError as e:
         raise InputError(f"{path}: cannot be read ({e.strerror or e})") from e
     if not data:
-        raise InputError(f"{path}: the file is empty")
+        raise InputError(f"{path}: the file is empty", hint=_MEND)
     if len(data) > MAX_BYTES:
         raise InputError(f"{path}: larger than {MAX_BYTES >> 20} MiB", hint="cut it into shorter clips")
     return data

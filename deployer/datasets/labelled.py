@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from deployer.datasets import stored
 
 VERSION = 1
+MADE_BY = "`deploy prepare esc50` or `classes`"
 WAVS = "wav"
 
 Split = Literal["train", "val", "test"]
@@ -64,4 +65,4 @@ _ADAPTER = TypeAdapter(Manifest)
 
 def load(path: Path) -> Manifest:
     """Read a manifest, or that of a folder; raises MissingArtifact or InputError."""
-    return stored.load(path, _ADAPTER, version=VERSION, made_by="`deploy prepare esc50` or `classes`")
+    return stored.load(path, _ADAPTER, version=VERSION, made_by=MADE_BY)

@@ -12,6 +12,7 @@ from deployer.datasets import stored
 
 NAME = stored.NAME
 VERSION = 1
+MADE_BY = "`deploy prepare voxceleb1 DIR`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,4 +59,4 @@ _ADAPTER = TypeAdapter(Manifest)
 
 def load(path: Path) -> Manifest:
     """Read a manifest, or that of a folder; raises MissingArtifact or InputError."""
-    return stored.load(path, _ADAPTER, version=VERSION, made_by="`deploy prepare voxceleb1 DIR`")
+    return stored.load(path, _ADAPTER, version=VERSION, made_by=MADE_BY)

@@ -20,6 +20,7 @@ from deployer.datasets import labelled, manifest, stored
 PATH_COLUMNS = ("path", "file", "filename", "clip", "wav")
 TRUTH_COLUMNS = ("target", "class", "class_id", "label", "category", "speaker", "tokens", "text")
 TABLES = {".csv": ",", ".tsv": "\t"}
+_DIVIDERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 _NOISE = "_background_noise_"
 """What Speech Commands has beside its classes."""
 
@@ -29,7 +30,7 @@ class Clip:
     """One clip. `truth` is the data set's own word for it: a class by id or name, a speaker, what was said.
 
     `name` is its place in the data set, `fold` its fold or split; `start_frame` is the window of features that is
-    taken, None for the model's choice.
+    taken, None for the model's choice; `line` that of a table.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Clip:
     truth: str
     fold: str = ""
     start_frame: int | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +118,17 @@ def _sorted_by_class(root: Path) -> Iterator[Clip]:
 
 
 def _listed(path: Path) -> Iterator[Clip]:
-    """A manifest's clips; the two kinds are told apart by their classes."""
+    """A manifest's clips, of either kind."""
     folder = path if path.is_dir() else path.parent
     if _has_classes(path):
         known = labelled.load(path)
         for one in known.clips:
             fold = str(one.fold) if one.fold is not None else one.split or ""
+            if not 0 <= one.class_id < len(known.classes):
+                raise InputError(
+                    f"{path}: damaged manifest: {one.file} is of class {one.class_id} of {len(known.classes)}",
+                    hint=f"{labelled.MADE_BY} makes such a manifest",
+                )
             truth = known.classes[one.class_id]
             yield Clip(path=folder / one.file, name=one.file, truth=truth, fold=fold)
         return
@@ -136,11 +143,21 @@ def _listed(path: Path) -> Iterator[Clip]:
 
 
 def _has_classes(path: Path) -> bool:
+    """Whether it is a manifest of classes, damaged or not; else it is one of speakers. Raises InputError."""
     file = path / stored.NAME if path.is_dir() else path
+    made_by = f"{labelled.MADE_BY}, or {manifest.MADE_BY}, makes one"
     try:
-        return "classes" in json.loads(file.read_bytes())
-    except (OSError, ValueError, TypeError, RecursionError) as e:
-        raise InputError(f"{file}: not a manifest that can be read ({e})") from e
+        fields = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as e:
+        raise InputError(f"{file}: not a manifest that can be read ({e})", hint=made_by) from e
+    clips = fields.get("clips") if isinstance(fields, dict) else None
+    first = clips[0] if isinstance(clips, list) and clips and isinstance(clips[0], dict) else {}
+    known = {*fields, *first} if isinstance(fields, dict) else set()
+    if known & {"classes", "class_id", "shares"}:
+        return True
+    if known & {"frames", "speaker", "start_frame", "left_out"}:
+        return False
+    raise InputError(f"{file}: a manifest neither of classes nor of speakers", hint=made_by)
 
 
 def _table(path: Path) -> Iterator[Clip]:
@@ -152,19 +169,39 @@ def _table(path: Path) -> Iterator[Clip]:
             where, truth = (_column(path, names, known) for known in (PATH_COLUMNS, TRUTH_COLUMNS))
             for row in rows:
                 yield _row(path, rows.line_num, row, where, truth)
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
-        raise InputError(f"{path}: cannot be read as a table ({e})") from e
+    except UnicodeDecodeError as e:
+        raise InputError(
+            f"{path}: a table that is not UTF-8 (byte {e.start})",
+            hint=f"save it as UTF-8: `iconv -f latin1 -t utf-8 {path.name} > new{path.suffix}`",
+        ) from e
+    except (OSError, csv.Error) as e:
+        raise InputError(
+            f"{path}: cannot be read as a table ({e})", hint="a line of names, then a line a clip"
+        ) from e
 
 
 def _column(path: Path, names: Sequence[str], known: Sequence[str]) -> str:
     for name in known:
         if name in names:
             return name
-    raise InputError(f"{path}: no column {' or '.join(known)}; it has {', '.join(names) or 'none'}")
+    raise InputError(
+        f"{path}: no column {' or '.join(known)}; it has {', '.join(names) or 'none'}",
+        hint=_divided(path, names) or "its first line names the columns",
+    )
+
+
+def _divided(path: Path, names: Sequence[str]) -> str:
+    """What to do where the header is one word that holds another kind of table's divider."""
+    wanted = {",": "commas", "\t": "tabs"}[TABLES[path.suffix.lower()]]
+    found = [word for mark, word in _DIVIDERS.items() if len(names) == 1 and mark in names[0]]
+    return f"its columns are divided by {found[0]}; a {path.suffix} wants {wanted}" if found else ""
 
 
 def _row(path: Path, line: int, row: Mapping[str, str | None], where: str, truth: str) -> Clip:
     file, said = row.get(where), row.get(truth)
     if not file or not said:
-        raise InputError(f"{path}, line {line}: no {where if not file else truth}")
-    return Clip(path=path.parent / file, name=file, truth=said, fold=row.get("fold") or "")
+        raise InputError(
+            f"{path}, line {line}: no {where if not file else truth}",
+            hint="complete the line, or take it out",
+        )
+    return Clip(path=path.parent / file, name=file, truth=said, fold=row.get("fold") or "", line=line)

@@ -31,7 +31,7 @@ class Listing:
 
     def __init__(self, clips: Iterable[Clip], *, check: Callable[[Clip], object], emit: Emit) -> None:
         """Read and hash every clip. Raises InputError for one that cannot be read, for none, as `check` does."""
-        self._database = scratch.database("clips (path, name, truth, fold, start_frame, key)")
+        self._database = scratch.database("clips (path, name, truth, fold, start_frame, line, key)")
         digest = hashlib.sha256()
         self.clips = 0
         emit(Started(step=STEP, unit="clips"))
@@ -39,8 +39,8 @@ class Listing:
             check(clip)
             key = key_of(clip)
             digest.update(f"{key} {clip.truth}\n".encode())
-            row = (str(clip.path), clip.name, clip.truth, clip.fold, clip.start_frame, key)
-            self._database.execute("INSERT INTO clips VALUES (?, ?, ?, ?, ?, ?)", row)
+            row = (str(clip.path), clip.name, clip.truth, clip.fold, clip.start_frame, clip.line, key)
+            self._database.execute("INSERT INTO clips VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self.clips += 1
             emit(Advanced(step=STEP, done=self.clips, note=clip.name))
         if not self.clips:
@@ -48,6 +48,7 @@ class Listing:
                 "the data set has no clip",
                 hint="a table wants rows below its header, --fold a fold that clips have",
             )
+        self._check_truths()
         self.sha256 = digest.hexdigest()
         (self.distinct,) = self._database.execute("SELECT count(DISTINCT key) FROM clips").fetchone()
         twice = f", {self.clips - self.distinct} of them again" if self.distinct < self.clips else ""
@@ -55,11 +56,28 @@ class Listing:
 
     def __iter__(self) -> Iterator[Listed]:
         """May be begun again, and several at once."""
-        for path, name, truth, fold, start, key in self._database.execute(
+        for path, name, truth, fold, start, line, key in self._database.execute(
             "SELECT * FROM clips ORDER BY rowid"
         ):
-            clip = Clip(path=Path(path), name=name, truth=truth, fold=fold, start_frame=start)
+            clip = Clip(path=Path(path), name=name, truth=truth, fold=fold, start_frame=start, line=line)
             yield Listed(clip=clip, key=key)
+
+    def _check_truths(self) -> None:
+        """One clip may be listed twice, but not as two things."""
+        two = self._database.execute(
+            "SELECT path FROM clips GROUP BY path HAVING min(truth) <> max(truth) LIMIT 1"
+        ).fetchone()
+        if two is None:
+            return
+        said = self._database.execute(
+            "SELECT truth, name, min(line) FROM clips WHERE path = ? GROUP BY truth ORDER BY min(rowid) LIMIT 2",
+            two,
+        )
+        (first, name, line), (second, _, other) = said
+        where = f" in lines {line} and {other}" if line is not None else ""
+        raise InputError(
+            f"{name}: both {first!r} and {second!r}{where} of the data set", hint="take the wrong one out"
+        )
 
     def __enter__(self) -> Listing:
         return self
@@ -79,7 +97,11 @@ def key_of(clip: Clip) -> str:
             f"{str(clip.path)!a}: a name that cannot be kept ({e})", hint="rename the file, or mend its table"
         ) from e
     except OSError as e:
-        raise InputError(f"{clip.path}: cannot be read ({e.strerror or e})") from e
+        listed = f", which line {clip.line} of the table names," if clip.line is not None else ""
+        raise InputError(
+            f"{clip.path}{listed} cannot be read ({e.strerror or e})",
+            hint="its path counts from the folder of the table or manifest: correct it, or take the clip out",
+        ) from e
     if clip.start_frame is not None:
         content.update(f"@{clip.start_frame}".encode())
     return content.hexdigest()

@@ -1,4 +1,4 @@
-"""Processes in state D, which no signal reaches, as a driver that hangs makes them. A cgroup's freezer can do it."""
+"""Processes in state D, which no signal reaches, as a driver that hangs makes them: a cgroup's freezer does it."""
 
 from __future__ import annotations
 
