@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import ClassVar
 
 from toolchain_wrappers.errors import ToolchainError
-from toolchain_wrappers.sigmastar import keyed_text
-from toolchain_wrappers.sigmastar.keyed_text import Grammar, KeyedText
-
-GRAMMAR = Grammar(delimiters="=", comments="#;")
+from toolchain_wrappers.sigmastar.keyed_file import KeyedFile
+from toolchain_wrappers.sigmastar.keyed_text import Grammar
 
 KEYS = (
     "CHIP_LIST",
@@ -42,20 +40,11 @@ class CfgModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cfg:
+class Cfg(KeyedFile):
     """The file. A key is looked for in every section unless one is named; letter case does not matter."""
 
-    source: KeyedText
-
-    @classmethod
-    def parse(cls, text: str, *, place: str = "cfg") -> Cfg:
-        """Any text; `place` is what messages call it."""
-        return cls(source=KeyedText.parse(text, grammar=GRAMMAR, place=place))
-
-    @classmethod
-    def load(cls, path: Path) -> Cfg:
-        """Read a file. Raises ToolchainError."""
-        return cls(source=keyed_text.load(path, GRAMMAR))
+    GRAMMAR: ClassVar = Grammar(delimiters="=", comments="#;")
+    CALLED: ClassVar = "cfg"
 
     @classmethod
     def new(
@@ -80,18 +69,6 @@ class Cfg:
         for key, items in rows.items():
             cfg = cfg.with_items(key, items, section=section, separator=separator)
         return cfg.with_value("QUANT_DATA_PATH", data, section=section)
-
-    def text(self) -> str:
-        """The file, byte for byte as it was but for values set since."""
-        return self.source.text()
-
-    def encoded(self) -> bytes:
-        """`text()` as the bytes of the file."""
-        return keyed_text.encoded(self.text())
-
-    def save(self, path: Path) -> None:
-        """Write it. Raises ToolchainError."""
-        keyed_text.save(self.text(), path)
 
     def sections(self) -> tuple[str, ...]:
         """Names in order."""

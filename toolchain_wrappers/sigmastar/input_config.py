@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from toolchain_wrappers.errors import ToolchainError
-from toolchain_wrappers.sigmastar import keyed_text
 from toolchain_wrappers.sigmastar.findings import nearest
-from toolchain_wrappers.sigmastar.keyed_text import Grammar, KeyedText, Setting
-
-GRAMMAR = Grammar(delimiters="=:", comments="#;", terminator=";")
+from toolchain_wrappers.sigmastar.keyed_file import KeyedFile
+from toolchain_wrappers.sigmastar.keyed_text import Grammar, Setting
 
 INPUT, OUTPUT, CONV = "INPUT_CONFIG", "OUTPUT_CONFIG", "CONV_CONFIG"
 
@@ -93,20 +90,11 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputConfig:
+class InputConfig(KeyedFile):
     """The file. Sections and keys are the vendor's: `get(INPUT, "inputs")`."""
 
-    source: KeyedText
-
-    @classmethod
-    def parse(cls, text: str, *, place: str = "input_config.ini") -> InputConfig:
-        """Any text; `place` is what messages call it."""
-        return cls(source=KeyedText.parse(text, grammar=GRAMMAR, place=place))
-
-    @classmethod
-    def load(cls, path: Path) -> InputConfig:
-        """Read a file. Raises ToolchainError."""
-        return cls(source=keyed_text.load(path, GRAMMAR))
+    GRAMMAR: ClassVar = Grammar(delimiters="=:", comments="#;", terminator=";")
+    CALLED: ClassVar = "input_config.ini"
 
     @classmethod
     def new(cls, *, inputs: Sequence[str], outputs: Sequence[str]) -> InputConfig:
@@ -123,18 +111,6 @@ class InputConfig:
         for section, key, items in rows:
             config = config.with_items(section, key, items)
         return config
-
-    def text(self) -> str:
-        """The file, byte for byte as it was but for values set since."""
-        return self.source.text()
-
-    def encoded(self) -> bytes:
-        """`text()` as the bytes of the file."""
-        return keyed_text.encoded(self.text())
-
-    def save(self, path: Path) -> None:
-        """Write it. Raises ToolchainError."""
-        keyed_text.save(self.text(), path)
 
     def get(self, section: str, key: str) -> str | None:
         """The value without quotes and `;`, None if absent. Raises ToolchainError when it is set twice."""
