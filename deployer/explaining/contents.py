@@ -123,7 +123,7 @@ def _nothing_wrong(case: Case) -> Finding:
     asked = [held for held in case.held.values() if held.there]
     where = f"of the board's release {case.board.release}" if case.board is not None else "in the record"
     if case.board is not None and not case.board.current:
-        where += " (not the current one any more)"
+        where += ", which is not current any more,"
     gone = [held.name for held in case.held.values() if held.path is None]
     notes = [f"not at hand on this machine: {some(gone)}"] if gone else []
     if not asked:

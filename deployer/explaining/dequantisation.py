@@ -9,6 +9,7 @@ import numpy as np
 
 from board_runner import dla_simulator
 from board_runner.contract import Array
+from deployer.explaining import kept_scores
 from deployer.explaining.finding import Check, Finding
 from deployer.explaining.replay import Replay
 from deployer.explaining.scores import Scores
@@ -71,8 +72,13 @@ def check(replayed: Replay, scores: Scores) -> Finding:
         )
     return CHECK.cannot_tell(
         "the board's scores are not the simulator's, by no mistake of scale or zero point",
-        evidence=[line for output in outputs for line in _first(output)],
+        evidence=[*(line for output in outputs for line in _first(output)), *_unlike(scores, replayed)],
     )
+
+
+def _unlike(scores: Scores, replayed: Replay) -> list[str]:
+    words = kept_scores.unlike(scores, replayed)
+    return [f"from {scores.source}: {words}"] if words else []
 
 
 _HOW = (

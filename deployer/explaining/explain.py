@@ -22,6 +22,7 @@ from deployer.explaining import (
     contents,
     dequantisation,
     input_contract,
+    kept_scores,
     label_order,
     on_board,
     origin,
@@ -149,7 +150,7 @@ def _scores(case: Case, board: Board | None, replayed: Replay, kept: Path | None
     if replayed.contract is None or replayed.why_not:
         return scores.none(replayed.why_not)
     if kept is not None:
-        return scores.from_files(kept, replayed, replayed.contract.outputs)
+        return kept_scores.load(kept, replayed, replayed.contract.outputs)
     if board is None:
         return scores.none("no board was asked")
     settings, placed = case.project.deployment.settings, case.project.program_on(board.config)

@@ -1,14 +1,13 @@
-"""The board's raw scores: what its dla_simulator dumps of exact inputs, or what the user has kept of them."""
+"""The board's raw scores: what its dla_simulator dumps of exact inputs. `kept_scores` reads what a user kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from board_runner.contract import Array, TensorSpec
+from board_runner.contract import Array
 from board_runner.errors import DeployError, UsageError
 from deployer.board.base import Board
 from deployer.comparison import board_stage, references
@@ -76,19 +75,6 @@ def from_board(board: Board, simulator: Simulator, replayed: Replay, *, emit: Em
         failed=failed,
         fingerprints=fingerprints,
     )
-
-
-def from_files(path: Path, replayed: Replay, outputs: tuple[TensorSpec, ...]) -> Scores:
-    """Scores that somebody has kept: a dump, a print, `.npy`; a folder of them named after clips.
-
-    Raises InputError for what cannot be read.
-    """
-    wanted = references.Wanted(clips=list(replayed.answers), outputs=outputs)
-    try:
-        found = references.load(path, wanted)
-    except UsageError as e:  # another shape than the model's
-        return Scores(source=str(path), cut_short={path.name: str(e)})
-    return Scores(outputs=found.outputs, source=str(path), rounding=found.rounding)
 
 
 def none(why: str | DeployError) -> Scores:

@@ -191,6 +191,38 @@ def test_kept_scores_serve_without_a_board(benched: Bench, tmp_path: Path) -> No
     assert "as bare levels" in told["cause"]["what"]
 
 
+def test_kept_scores_must_be_scores(benched: Bench, tmp_path: Path) -> None:
+    """A file of other numbers is refused with the shape that is wanted; what is cut off is the cause it was."""
+    project = benched.project
+    engine = OfflineEngine.load(benched.root / ".deploy/artifacts/pcupid-eat/eat.img")
+    clip = project.clips[0]
+    levels = engine.run_raw({"images": convert_step.model_input(project.model, project.contract, clip)})[
+        "output"
+    ]
+    for name, values in {
+        "numbers": np.arange(40.0),
+        "cut": levels.ravel()[:40].astype(np.float32),
+        "levels": levels,
+        "noise": np.random.default_rng(1).normal(size=levels.shape),
+    }.items():
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / f"{clip.stem}.npy", values)
+
+    refused, told = benched.explain("--offline", "--scores", str(tmp_path / "numbers"))
+    assert 2 == refused
+    assert "no scores of this model" in told["error"] and "output [1, 50]" in told["error"]
+
+    cut, told = benched.explain("--offline", "--scores", str(tmp_path / "cut"))
+    assert (1, "stale or truncated") == (cut, told["cause"]["check"])
+    assert "holds 40 values, the first of the model's 50" in told["cause"]["evidence"][0]
+
+    for name, verdict in {"levels": "fine", "noise": "cannot tell"}.items():
+        _, told = benched.explain("--offline", "--scores", str(tmp_path / name))
+        found = next(each for each in told["findings"] if each["check"] == "dequantisation")
+        assert verdict == found["verdict"]
+        assert (name == "noise") == any("are they of these clips?" in line for line in found["evidence"])
+
+
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [
