@@ -1,7 +1,9 @@
 """The board program: `prog_sed_eat -i WAV -m MODEL`, line for line what the vendor's prints.
 
+A model without classes gets lines of our own in place of `class id:` (`protocol.py`).
+
 Exit status: 0 when it ran through (also when `-i` matched nothing, as the vendor's), 1 for a wrong command
-line, 255 for anything else. A caller should trust the line `class id:` and nothing else.
+line, 255 for anything else. A caller should trust the result line and nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from board_runner import audio, engine, models, protocol
 from board_runner.contract import InputContract, Tensors
 from board_runner.engine import Engine
 from board_runner.errors import DeployError, ModelError
-from board_runner.models.base import Decision, run_model
+from board_runner.models.base import AudioModel, Decision, Embedder, Transcript, run_model
 
 NAME = "prog_sed_eat"
 USAGE = f"""Usage: ./{NAME} [-i] [-m]
@@ -82,32 +84,43 @@ def _answer(path: Path, loaded: Engine, contract: InputContract, write: Write) -
     try:
         outputs = run_model(model, timed, samples, contract)
         started = time.perf_counter()
-        decision = model.decode(outputs)
-        if not isinstance(decision, Decision):
-            raise ModelError(
-                f"{contract.model} has no classes: this program prints a class id and nothing else"
-            )
+        lines = list(_said(model, outputs, timed))
     except ModelError:
         write(protocol.invoke_failure(protocol.INVALID_MODEL_BUFFER))
         raise
     post_process_ms = 1000 * (time.perf_counter() - started)
-    return protocol.result(timed.spent_ms, post_process_ms, decision.class_id)
+    yield from protocol.times(sum(timed.runs_ms), post_process_ms)
+    yield from lines
+
+
+def _said(model: AudioModel, outputs: Sequence[Tensors], timed: TimedEngine) -> Iterator[str]:
+    """The lines of the model's answer. Raises ModelError for one that no line holds."""
+    answer = model.decode(outputs)
+    match answer:
+        case Decision(class_id=class_id):
+            return protocol.classified(class_id)
+        case Transcript(tokens=tokens, score=score):
+            first = timed.runs_ms[0]
+            return protocol.transcript(tokens, score, chunks=len(timed.runs_ms), first_chunk_ms=first)
+    if not isinstance(model, Embedder):
+        raise ModelError(f"no line for {type(answer).__name__}: its model has no `embedding`")
+    return protocol.embedding(model.embedding(outputs).astype("<f4").tobytes())
 
 
 class TimedEngine:
-    """An engine that adds up the wall time of its runs, without what goes on between them."""
+    """An engine that notes the wall time of each of its runs, without what goes on between them."""
 
     def __init__(self, inner: Engine) -> None:
         self.inner = inner
         self.inputs = inner.inputs
         self.outputs = inner.outputs
-        self.spent_ms = 0.0
+        self.runs_ms: list[float] = []
 
     def run(self, inputs: Tensors) -> Tensors:
         """Run once."""
         started = time.perf_counter()
         outputs = self.inner.run(inputs)
-        self.spent_ms += 1000 * (time.perf_counter() - started)
+        self.runs_ms.append(1000 * (time.perf_counter() - started))
         return outputs
 
 

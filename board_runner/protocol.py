@@ -1,8 +1,14 @@
-"""The lines that the vendor's `prog_sed_eat` prints, in its order and number formats; one function a line."""
+"""The lines that the vendor's `prog_sed_eat` prints, in its order and number formats; one function a line.
+
+The vendor's program tells a class. What a model without classes says has lines of our own, after the times and
+in place of `class id:` (docs/formats.md): many short ones, and one at the end with a count and a checksum, which
+is the result line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 
 THRESHOLD = 0.5
 """Printed, never used: the largest score decides."""
@@ -18,6 +24,9 @@ FILE_OPERATION = 8
 CREATE_CHANNEL = 15
 INVALID_MODEL_BUFFER = 44
 """`IPU_ErrCode_e`, the numbers inside failure lines."""
+
+PER_LINE = 16
+"""Values or tokens in a line: one of float32 is 128 digits long, which fits any terminal's buffer."""
 
 
 def opening(inputs: str, model: str) -> Iterator[str]:
@@ -42,11 +51,37 @@ def input_image(path: str) -> str:
     return f"the input image: {path}"
 
 
-def result(invoke_ms: float, post_process_ms: float, class_id: int) -> Iterator[str]:
-    """The times and the answer."""
+def times(invoke_ms: float, post_process_ms: float) -> Iterator[str]:
+    """How long the model ran, and what came after it."""
     yield f"model invoke time: {invoke_ms:f} ms"
     yield f"post process time: {post_process_ms:f} ms"
+
+
+def classified(class_id: int) -> Iterator[str]:
+    """The answer of a model of classes: the vendor's line."""
     yield f"class id: {class_id}"
+
+
+def embedding(data: bytes) -> Iterator[str]:
+    """The values as they came out of the network: float32, the lowest byte of each first."""
+    step = 4 * PER_LINE
+    for start in range(0, len(data), step):
+        yield f"embedding {start // 4}: {data[start : start + step].hex()}"
+    yield f"embedding: {len(data) // 4} values, crc32 {zlib.crc32(data):08x}"
+
+
+def transcript(tokens: Sequence[int], score: float, *, chunks: int, first_chunk_ms: float) -> Iterator[str]:
+    """Token numbers, the natural logarithm of their likelihood, and how long the model ran on the first chunk."""
+    yield f"first chunk time: {first_chunk_ms:f} ms"
+    for start in range(0, len(tokens), PER_LINE):
+        yield f"tokens {start}: {' '.join(map(str, tokens[start : start + PER_LINE]))}"
+    crc32 = transcript_crc32(tokens, chunks, repr(score))
+    yield f"transcript: {len(tokens)} tokens, {chunks} chunks, score {score!r}, crc32 {crc32:08x}"
+
+
+def transcript_crc32(tokens: Sequence[int], chunks: int, score: str) -> int:
+    """The checksum of all that a transcript says: its numbers as they are written, a blank between any two."""
+    return zlib.crc32(" ".join([*map(str, tokens), str(chunks), score]).encode())
 
 
 def model_failure(code: int) -> str:

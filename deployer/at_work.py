@@ -27,7 +27,7 @@ from deployer.measuring.plan import Plan
 from deployer.measuring.request import Request
 from deployer.project import Project
 from deployer.push import BoardFile
-from deployer.records import RunRecord
+from deployer.records import Answer, RunRecord
 from deployer.release import lock
 
 AGAINST = "models/against.img"
@@ -56,8 +56,11 @@ def run(
             keep_run.keep(project, config, files, begun, (failure,), emit=emit)
             raise
     sample = results.sample_of(result, clip=name, run=1)
-    run_id = keep_run.keep(project, config, files, begun, (sample,), emit=emit)
-    return dataclasses.replace(result, hook_failure=hooked.failure, run_id=run_id)
+    answer = records.answer_of(result.said, clip=name)
+    if answer is not None:
+        (answer,) = _beside_offline(project, (answer,), emit=emit)
+    run_id = keep_run.keep(project, config, files, begun, (sample,), answer=answer, emit=emit)
+    return dataclasses.replace(result, hook_failure=hooked.failure, run_id=run_id, answer=answer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +154,7 @@ def bench(
         environment=seen.environment,
     )
     record = findings.into(seen.repeats.into(measured.into(record)), request)
+    record = dataclasses.replace(record, answers=_beside_offline(project, record.answers, emit=emit))
     interchange.keep(history, record)
     return Benched(record=record, cut_short=measured.cut_short, hook_failure=seen.hook_failure)
 
@@ -215,6 +219,16 @@ def working(board: Board, purpose: str, *, emit: Emit) -> Iterator[Hooked]:
         hooks.around(board, board.config, emit=emit) as hooked,
     ):
         yield hooked
+
+
+def _beside_offline(project: Project, answers: tuple[Answer, ...], *, emit: Emit) -> tuple[Answer, ...]:
+    """What a model without classes said, held against the offline simulator on this host."""
+    if not answers:
+        return ()
+    from deployer.comparison import beside_offline, reached  # bring the engine, which classes do without
+
+    clips = {clip.name: clip for clip in project.clips}
+    return beside_offline.beside_offline(answers, clips, reached.image_of(project), emit=emit)
 
 
 def _clip_name(project: Project, clip: str) -> str:

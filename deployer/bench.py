@@ -17,7 +17,7 @@ from deployer.measuring.conduct import GOVERNOR, Conductor, Stuck
 from deployer.measuring.looks import Looks
 from deployer.measuring.plan import ENDLESS, Item, Plan
 from deployer.measuring.stream import Governor, Ran
-from deployer.records import Failure, Sample
+from deployer.records import Answer, Failure, Sample, answer_of
 from deployer.run import KEPT_BYTES, Program, explained, judge
 from deployer.running import aftermath, last_run
 from deployer.running.aftermath import Aftermath
@@ -63,6 +63,7 @@ class Bench:
         self.governor = governor
         self._reboot_s = reboot_s
         self._seen: dict[int, Sample | Failure] = {}
+        self._answers: dict[str, Answer] = {}
         self._governors: dict[str, Governor] = {}
         self._began_s: float | None = None
         self._losses = 0
@@ -115,6 +116,7 @@ class Bench:
         return results.Measured(
             samples=samples,
             failures=failures,
+            answers=tuple(self._answers.values()),
             governors=tuple(self._governors.values()),
             cut_short=cut_short,
         )
@@ -135,6 +137,8 @@ class Bench:
             self._ill.append((item, ran, e))
             conductor.stop()
             return
+        if (answer := answer_of(result.said, clip=item.clip)) is not None:
+            self._answers.setdefault(answer.key, answer)
         for warning in result.warnings:
             self._emit(Warned(step=STEP, message=f"{item.clip}, run {item.run}: {warning}"))
         self._seen[ran.index] = results.sample_in_loop(result, item, ran, began_s=self._began_s or 0.0)

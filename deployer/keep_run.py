@@ -13,7 +13,7 @@ from deployer.board.files import digests
 from deployer.events import Emit, Warned
 from deployer.project import Project
 from deployer.push import BoardFile
-from deployer.records import BoardInfo, Failure, RunRecord, Sample
+from deployer.records import Answer, BoardInfo, Failure, RunRecord, Sample
 
 STEP = "run"
 
@@ -25,6 +25,7 @@ def keep(
     begun: tuple[str, str],
     outcomes: Sequence[Sample | Failure],
     *,
+    answer: Answer | None = None,
     emit: Emit,
 ) -> str | None:
     """Keep what a run gave; its id, or None where this machine does not keep it, which is a warning.
@@ -56,6 +57,7 @@ def keep(
         },
         samples=tuple(outcome for outcome in outcomes if isinstance(outcome, Sample)),
         failures=tuple(outcome for outcome in outcomes if isinstance(outcome, Failure)),
+        answers=(answer,) if answer is not None else (),
         tool_version=__version__,
     )
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from board_runner.errors import UsageError
 from deployer import artifacts, at_work, on_board
 from deployer import convert as convert_step
 from deployer import export as export_step
@@ -100,7 +101,13 @@ def _class_ids(
     found = {}
     emit(Started(step="board", total=len(clips), unit="clips"))
     for done, clip in enumerate(clips, start=1):
-        found[clip.name] = run_step.run_clip(board, placed, clip.name).class_id
+        told = run_step.run_clip(board, placed, clip.name).class_id
+        if told is None:
+            raise UsageError(
+                f"{placed.name} tells no class of {clip.name}, and shows no tensors",
+                hint="`deploy eval offline board` holds what it tells against the offline simulator's",
+            )
+        found[clip.name] = told
         emit(Advanced(step="board", done=done, total=len(clips), note=clip.name))
     return found
 

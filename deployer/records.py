@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -13,8 +14,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from board_runner.errors import UsageError
+from deployer.logs.said import Said
 
-VERSION = 2
+VERSION = 3
 
 KINDS = ("bench", "run", "parse")
 """Kinds of records that are a RunRecord."""
@@ -29,16 +31,19 @@ class Sample:
 
     `first_in_process`: the first invoke of its process, as every run of one clip is. `start_load_io_ms` is what
     passed beyond the two times that the program reports. `warm_up`: recorded and shown, counted nowhere.
-    `variant`: which of two things compared (`a`, `b`), or REPEATED, of which the first of a process carries the
-    whole process's `wall_ms`; empty where there is one thing. `started_s` counts from the begin of the bench, by
-    the host's clock. The board's state is read just after the run; None where it does not say.
+    `answer`: the key of what a model without classes said; it has no `class_id`. `variant`: which of two things
+    compared (`a`, `b`), or REPEATED, of which the first of a process carries the whole process's `wall_ms`; empty
+    where there is one thing. `started_s` counts from the begin of the bench, by the host's clock. The board's state
+    is read just after the run; None where it does not say.
     """
 
     clip: str
     run: int
     invoke_ms: float
     post_process_ms: float
-    class_id: int
+    class_id: int | None = None
+    answer: str = ""
+    first_chunk_ms: float | None = None
     wall_ms: float | None = None
     start_load_io_ms: float | None = None
     first_in_process: bool = True
@@ -54,6 +59,29 @@ class Sample:
     def counts(self) -> bool:
         """Whether figures are made of it: no warm-up, and of two variants the first."""
         return not self.warm_up and self.variant in ("", "a")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model without classes said of a clip, which samples name by `key`.
+
+    `offline_cosine` and `offline_equal` hold it against what the offline simulator says on the host; None where
+    that cannot be told.
+    """
+
+    key: str
+    clip: str
+    said: Said
+    offline_cosine: float | None = None
+    offline_equal: bool | None = None
+
+
+def answer_of(said: Said | None, *, clip: str) -> Answer | None:
+    """What was said of a clip, with its key; None where nothing was."""
+    if said is None:
+        return None
+    key = hashlib.sha256(f"{clip}\n{said}".encode()).hexdigest()[:16]
+    return Answer(key=key, clip=clip, said=said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +123,8 @@ class RunRecord:
     """One bench, run or parsed log. `created` is the host's clock, for boards have none to trust.
 
     `command`: the words that repeat it, `deploy` first. `environment`: the board and the host as they were, by
-    name; `measured`: what else was found in the bench itself (a noise floor, a comparison of two variants).
+    name; `measured`: what else was found in the bench itself (a noise floor, a comparison of two variants);
+    `answers`: what a model without classes said, each once.
     """
 
     id: str
@@ -114,6 +143,7 @@ class RunRecord:
     command: tuple[str, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     measured: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[Answer, ...] = ()
     version: int = VERSION
 
     @property
@@ -132,7 +162,12 @@ def _second(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "version": 2}
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _second}
+def _third(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 knew classes alone, and every default says so."""
+    return {**fields, "version": 3}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _second, 2: _third}
 """Version n -> what makes its fields those of version n + 1."""
 
 _ADAPTER = TypeAdapter(RunRecord)

@@ -12,6 +12,8 @@ from deployer.board.base import Board, Completed
 from deployer.errors import HookFailed, ProgramFailed
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput
+from deployer.logs.said import Said
+from deployer.records import Answer
 from deployer.running import aftermath, guard, last_run
 from deployer.running.aftermath import Aftermath
 
@@ -36,13 +38,15 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One run that gave its result line; the three numbers are there."""
+    """One run that gave its result line: both times are there, and a class id or what was `said` in its place."""
 
     output: RunOutput
     invoke_ms: float
     post_process_ms: float
-    class_id: int
+    class_id: int | None
     wall_ms: float
+    said: Said | None = None
+    answer: Answer | None = None  # `said` as the history keeps it
     warnings: tuple[str, ...] = ()
     hook_failure: HookFailed | None = None
     run_id: str | None = None  # in the history
@@ -115,7 +119,7 @@ def judge(completed: Completed, program: Program, clip: str) -> Result:
     if len(whole) != 1:
         raise _failure(completed, program, clip, outputs)
     output = whole[0]
-    if output.invoke_ms is None or output.post_process_ms is None or output.class_id is None:
+    if output.invoke_ms is None or output.post_process_ms is None:
         raise _failure(completed, program, clip, outputs)
     mismatches = parser.check_asked(output, clip, program.model)
     if mismatches:
@@ -131,6 +135,7 @@ def judge(completed: Completed, program: Program, clip: str) -> Result:
         invoke_ms=output.invoke_ms,
         post_process_ms=output.post_process_ms,
         class_id=output.class_id,
+        said=output.said,
         wall_ms=completed.elapsed_ms,
         warnings=tuple(warnings),
     )
@@ -144,6 +149,7 @@ def _failure(completed: Completed, program: Program, clip: str, outputs: list[Ru
         what = f"gave no result for {clip} (exit status {status if status is not None else 'none: killed'})"
     hint = _HINTS.get(status, "") if status is not None else ""
     known = parser.find_failure((completed.stdout + b"\n" + completed.stderr).decode("utf-8", "replace"))
+    known = known or next((output.error for output in outputs if output.error is not None), None)
     if known is not None:
         return ProgramFailed(f"{program.name} {what}: {known.message}", hint=known.hint or hint)
     tail = (completed.stderr or completed.stdout)[-KEPT_BYTES:].decode("utf-8", "replace").strip()

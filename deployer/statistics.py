@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from deployer.measuring import warmth
 from deployer.measuring.intervals import percentile
-from deployer.records import RunRecord, Sample
+from deployer.records import Answer, RunRecord, Sample
+
+_T = TypeVar("_T", int, str)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +40,10 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipSummary:
-    """One clip's runs; `class_ids` holds every answer given, most frequent first.
+    """One clip's runs; `class_ids` and `answers` hold every answer given, most frequent first.
 
-    `warm_median_ms`: of the invokes that follow another in their process, where some were measured.
+    A model has the one or the other. `first_chunk_median_ms`: None for a model of one chunk. `warm_median_ms`: of
+    the invokes that follow another in their process, where some were measured.
     """
 
     clip: str
@@ -50,13 +55,16 @@ class ClipSummary:
     start_load_io_median_ms: float | None = None
     real_time_factor: float | None = None
     warm_median_ms: float | None = None
+    answers: tuple[Answer, ...] = ()
+    first_chunk_median_ms: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """A whole record. `accuracy` counts clips whose every answer was the target; None without targets.
 
-    `real_time_factor` is invoke plus post-process time by the length of the audio.
+    `real_time_factor` is invoke plus post-process time by the length of the audio; `first_chunk` how long the model
+    ran on the first chunk of each run, where there are several.
     """
 
     clips: tuple[ClipSummary, ...]
@@ -67,6 +75,7 @@ class Summary:
     real_time_factor: float | None
     correct: int
     judged: int
+    first_chunk: Spread | None = None
 
     @property
     def accuracy(self) -> float | None:
@@ -87,7 +96,8 @@ def summarise(record: RunRecord) -> Summary | None:
     clips = tuple(_clip(record, name, samples, warm_ms.get(name)) for name, samples in by_clip.items())
     busy_ms = [s.invoke_ms + s.post_process_ms for s in counted]
     overhead = [s.start_load_io_ms for s in counted if s.start_load_io_ms is not None]
-    judged = [c for c in clips if c.target is not None]
+    judged = [c for c in clips if c.target is not None and c.class_ids]
+    first_ms = [s.first_chunk_ms for s in counted if s.first_chunk_ms is not None]
     return Summary(
         clips=clips,
         invoke=Spread.of([s.invoke_ms for s in counted]),
@@ -97,16 +107,22 @@ def summarise(record: RunRecord) -> Summary | None:
         real_time_factor=_real_time_factor(counted, record.clip_seconds),
         correct=sum(c.class_ids == (c.target,) for c in judged),
         judged=len(judged),
+        first_chunk=Spread.of(first_ms) if first_ms else None,
     )
 
 
 def _clip(record: RunRecord, name: str, samples: Sequence[Sample], warm_ms: float | None) -> ClipSummary:
     beside = [s.start_load_io_ms for s in samples if s.start_load_io_ms is not None]
-    ids, counts = np.unique([s.class_id for s in samples], return_counts=True)
+    by_key = {answer.key: answer for answer in record.answers}
+    first_ms = [s.first_chunk_ms for s in samples if s.first_chunk_ms is not None]
     return ClipSummary(
         clip=name,
         runs=len(samples),
-        class_ids=tuple(int(ids[i]) for i in np.argsort(-counts, kind="stable")),
+        class_ids=_most_frequent_first(s.class_id for s in samples if s.class_id is not None),
+        answers=tuple(
+            by_key[key] for key in _most_frequent_first(s.answer for s in samples if s.answer in by_key)
+        ),
+        first_chunk_median_ms=float(np.median(first_ms)) if first_ms else None,
         target=record.targets.get(name),
         invoke=Spread.of([s.invoke_ms for s in samples]),
         post_process_median_ms=float(np.median([s.post_process_ms for s in samples])),
@@ -114,6 +130,12 @@ def _clip(record: RunRecord, name: str, samples: Sequence[Sample], warm_ms: floa
         real_time_factor=_real_time_factor(samples, record.clip_seconds),
         warm_median_ms=warm_ms,
     )
+
+
+def _most_frequent_first(values: Iterable[_T]) -> tuple[_T, ...]:
+    """Each once; of equally frequent ones the smallest first."""
+    counts = Counter(values)
+    return tuple(sorted(counts, key=lambda value: (-counts[value], value)))
 
 
 def _real_time_factor(samples: Sequence[Sample], clip_seconds: Mapping[str, float]) -> float | None:

@@ -21,11 +21,11 @@ ONE_LINE = (FOLDER / "eat_pcupid_seed_raw.txt").read_text(encoding="utf-8")
 OUTPUT = EAT.split("models/eat.img\n", 1)[1].replace("client [836] connected, module:ipu\n", "")
 
 
-def _shown(output: RunOutput) -> dict[str, Any]:
+def _shown(output: RunOutput) -> Any:
     values = {key: value for key, value in asdict(output).items() if value is not None}
     if output.error is not None:
         values["error"] = output.error.message
-    return values
+    return json.loads(json.dumps(values))  # tuples as lists
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda path: path.stem)
@@ -70,6 +70,25 @@ def test_a_cut_stream_is_never_complete(length: int) -> None:
 def test_a_kernel_line_anywhere_changes_nothing(place: int, line: str) -> None:
     """The kernel writes into the middle of words and numbers; what the program said stays the same."""
     assert parser.parse_stream(OUTPUT) == parser.parse_stream(OUTPUT[:place] + line + OUTPUT[place:])
+
+
+ANSWERS = [
+    (FOLDER / "cases" / f"{name}.log").read_text(encoding="utf-8")
+    for name in ("two_embeddings", "transcript")
+]
+
+
+@given(st.sampled_from(ANSWERS), st.data())
+def test_an_answer_of_many_lines_is_whole_or_none(log: str, data: st.DataObject) -> None:
+    """However a log is cut, and whichever of its lines is lost or spoilt, no answer becomes another one."""
+    known = {output.said for output in parser.parse_stream(log)}
+    lines = log.splitlines(keepends=True)
+    place = data.draw(st.integers(0, len(lines) - 1))
+    spoilt = lines[place].replace(data.draw(st.sampled_from("0123456789abcdef")), "7")
+    before, after = "".join(lines[:place]), "".join(lines[place + 1 :])
+
+    for text in (log[: data.draw(st.integers(0, len(log)))], before + after, before + spoilt + after):
+        assert {output.said for output in parser.parse_stream(text) if output.complete} <= known
 
 
 @given(st.binary(max_size=400))

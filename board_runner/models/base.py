@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+
 from board_runner.contract import Array, InputContract, Tensors
 from board_runner.engine import Engine
+from board_runner.errors import ModelError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,15 @@ class Embedding:
     """What a network says of one clip that has no classes: a direction, `vector` of length 1."""
 
     vector: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Array) -> Embedding:
+        """The direction of any values (n,). Raises ModelError where they are not finite, or have none."""
+        vector = np.asarray(values, np.float64).reshape(-1)
+        length = float(np.linalg.norm(vector))
+        if not np.isfinite(length) or length == 0:
+            raise ModelError("the model's embedding is not finite, or zero")
+        return cls(vector=tuple(float(value) for value in vector / length))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +80,18 @@ class Classifier(Protocol):
         """The outputs of each run -> finite scores by class, float32 (classes,), of which softmax makes shares.
 
         `decode` of the same outputs names the largest. Raises ModelError as `decode` does.
+        """
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """What a model of embeddings has beside the rest of `AudioModel`."""
+
+    def embedding(self, outputs: Sequence[Tensors]) -> Array:
+        """The outputs of each run -> the embedding as it came out of the network, float32 (n,).
+
+        `decode` of the same outputs is `Embedding.of` it. Raises ModelError as `decode` does.
         """
         ...
 

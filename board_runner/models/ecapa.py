@@ -65,10 +65,11 @@ def front_end(contract: InputContract) -> SpeakerMel:
 
 def decode(outputs: Sequence[Tensors]) -> Embedding:
     """The embedding at length 1. Raises ModelError where it is missing, not finite, or has no direction."""
+    return Embedding.of(embedding(outputs))
+
+
+def embedding(outputs: Sequence[Tensors]) -> Array:
+    """The embedding as it came out of the network, float32 (width,). Raises ModelError where it is missing."""
     if len(outputs) != 1 or OUTPUT not in outputs[0]:
         raise ModelError(f"a speaker embedding is the output {OUTPUT!r} of one run")
-    vector = np.asarray(outputs[0][OUTPUT], np.float64).reshape(-1)
-    length = float(np.linalg.norm(vector))
-    if not np.isfinite(length) or length == 0:
-        raise ModelError("the model's embedding is not finite, or zero")
-    return Embedding(vector=tuple(float(value) for value in vector / length))
+    return np.asarray(outputs[0][OUTPUT], np.float32).reshape(-1)

@@ -86,7 +86,9 @@ def print_difference(found: Difference) -> None:
     table.add_column("says", overflow="fold")
     for clip in found.clips:
         says = shown(clip.b_class_id, found.b.labels)
-        if clip.flipped:
+        if clip.other:
+            says = "[yellow]another answer[/]"
+        elif clip.flipped:
             says = f"[yellow]{escape(shown(clip.a_class_id, found.a.labels))} -> {escape(says)}[/]"
         change = f"{clip.change:+.1%}" if clip.change is not None else "-"
         table.add_row(escape(clip.clip), f"{clip.a_median_ms:.3f}", f"{clip.b_median_ms:.3f}", change, says)

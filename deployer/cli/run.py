@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,9 @@ from deployer.cli import push as push_command
 from deployer.cli.options import Asked, Session, boards, common, dry_run, through_labs
 from deployer.events import Emit
 from deployer.labels import shown
+from deployer.logs.said import Embedded, Heard
 from deployer.project import Project
+from deployer.reporting import said
 from deployer.run import Result
 
 if TYPE_CHECKING:
@@ -47,7 +50,8 @@ def as_data(result: Result, project: Project) -> dict[str, Any]:
     return {
         "clip": result.output.image,
         "class_id": result.class_id,
-        "label": shown(result.class_id, project.labels),
+        "label": shown(result.class_id, project.labels) if result.class_id is not None else None,
+        "answer": asdict(result.answer) if result.answer is not None else None,
         "invoke_ms": result.invoke_ms,
         "post_process_ms": result.post_process_ms,
         "wall_ms": result.wall_ms,
@@ -72,14 +76,21 @@ def _many(session: Session, project: Project, asked: Asked, clip: str) -> None:
         command="run",
         job=job,
         in_labs=in_labs,
-        columns=("class id", "invoke ms", "post process ms"),
-        row=lambda r: (shown(r.class_id, project.labels), f"{r.invoke_ms:.3f}", f"{r.post_process_ms:.3f}"),
+        columns=("says", "invoke ms", "post process ms"),
+        row=lambda r: (_says(r, project), f"{r.invoke_ms:.3f}", f"{r.post_process_ms:.3f}"),
         data=lambda r: as_data(r, project),
     )
     fleet.over(session, asked, work)
 
 
+def _says(result: Result, project: Project) -> str:
+    if result.answer is None:
+        return shown(result.class_id, project.labels)
+    return said.in_words(result.answer, project.labels)
+
+
 def _text(result: Result, project: Project) -> None:
-    click.echo(f"class id:          {shown(result.class_id, project.labels)}")
+    name = {Embedded: "embedding:", Heard: "transcript:"}.get(type(result.said), "class id:")
+    click.echo(f"{name:<19}{_says(result, project)}")
     click.echo(f"model invoke time: {result.invoke_ms:.3f} ms")
     click.echo(f"post process time: {result.post_process_ms:.3f} ms")

@@ -1,4 +1,4 @@
-"""The board as a stage: scores of all classes where it can show tensors, else the class that its program prints.
+"""The board as a stage: answers from its tensors where it can show them, else what its program prints.
 
 Clips travel some at a time, as many as half of the free flash holds, and go away again.
 """
@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
+from board_runner.errors import InputError
+from board_runner.models.base import Classifier, Embedding, Transcript
 from deployer import artifacts, at_work
 from deployer import run as run_step
 from deployer.board.base import Board, Upload
@@ -27,9 +31,9 @@ from deployer.evaluation.listing import Listed
 from deployer.evaluation.reading import Reading
 from deployer.events import Emit
 from deployer.keep_run import board_info
+from deployer.logs.said import Embedded, Heard
 from deployer.project import Project
 from deployer.records import BoardInfo
-from deployer.run import Program
 
 STAGE = "board"
 FOLDER = "eval"
@@ -38,6 +42,7 @@ FOLDER = "eval"
 MOST_BYTES = 64 << 20
 LEAST_BYTES = 1 << 20
 CLASSES_ONLY = "classes alone: no top 5, no calibration, no margins"
+AS_PRINTED = "the answers are those that the board program prints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +62,15 @@ class OnBoard:
         with at_work.working(self.reached.board, "deploy eval", emit=emit):
             if self.reached.simulator is None:
                 for batch in batches(clips, self.batch_bytes):
-                    yield from self._classes(batch)
+                    yield from self._printed(batch)
             else:
-                yield from self._scores(clips)
+                yield from self._shown(clips)
 
-    def _scores(self, clips: Iterable[Listed]) -> Iterator[Sequence[Answered]]:
+    def _shown(self, clips: Iterable[Listed]) -> Iterator[Sequence[Answered]]:
         for listed in clips:
-            yield [(listed, self._kept(partial(self._score, listed)))]
+            yield [(listed, self._kept(partial(self._tensors, listed)))]
 
-    def _score(self, listed: Listed) -> Answer:
+    def _tensors(self, listed: Listed) -> Answer:
         assert self.reached.simulator is not None
         tensor = [(listed.clip.name, self.reading.tensor(listed.clip))]
         outputs = self.reading.contract.outputs
@@ -82,7 +87,7 @@ class OnBoard:
                 raise
             return NoAnswer(reason=str(e))
 
-    def _classes(self, batch: Sequence[Listed]) -> Iterator[Sequence[Answered]]:
+    def _printed(self, batch: Sequence[Listed]) -> Iterator[Sequence[Answered]]:
         placed, board = self.reached.placed, self.reached.board
         names = [PurePosixPath(FOLDER, f"{listed.key[:16]}.wav") for listed in batch]
         try:
@@ -90,10 +95,25 @@ class OnBoard:
                 [_upload(one, placed.directory / name) for one, name in zip(batch, names, strict=True)]
             )
             for listed, name in zip(batch, names, strict=True):
-                yield [(listed, self._kept(partial(_class, board, placed, str(name))))]
+                yield [(listed, self._kept(partial(self._print, listed, str(name))))]
         finally:
             with contextlib.suppress(BoardUnreachable, TransferError):  # never in place of what went wrong
                 _remove(board, [placed.directory / name for name in names])
+
+    def _print(self, listed: Listed, name: str) -> Answer:
+        if listed.clip.start_frame is not None:
+            raise InputError(
+                f"{listed.clip.path}: the board program takes whole wavs, and the manifest states a window",
+                hint="a board with a dla_simulator is given tensors: `board_simulator:` in deploy.yaml",
+            )
+        ran = run_step.run_clip(self.reached.board, self.reached.placed, name)
+        match ran.said:
+            case Embedded(values=values):
+                return Embedding.of(np.array(values))
+            case Heard(tokens=tokens, score=score):
+                return Transcript(tokens=tokens, score=score)
+        assert ran.class_id is not None  # `run_clip` gives the one or the other
+        return ClassOnly(class_id=ran.class_id)
 
 
 @contextmanager
@@ -106,6 +126,7 @@ def opened(
         facts = there.board.facts(there.placed.directory)
         room = (facts.free_kib or 0) << 9  # half of it, in bytes
         shows = there.simulator.path.name if there.simulator is not None else there.placed.name
+        told = CLASSES_ONLY if isinstance(reading.model, Classifier) else AS_PRINTED
         why = f", since {there.why_not}" if there.why_not else ""
         yield OnBoard(
             source=StageSource(
@@ -116,16 +137,12 @@ def opened(
                 chip=facts.chip or "",
             ),
             info=board_info(config, facts),
-            notes=() if there.simulator is not None else (f"{CLASSES_ONLY}{why}",),
+            notes=() if there.simulator is not None else (f"{told}{why}",),
             reading=reading,
             reached=there,
             batch_bytes=max(LEAST_BYTES, min(MOST_BYTES, room)),
             keep_going=keep_going,
         )
-
-
-def _class(board: Board, placed: Program, name: str) -> Answer:
-    return ClassOnly(class_id=run_step.run_clip(board, placed, name).class_id)
 
 
 def batches(clips: Iterable[Listed], most_bytes: int) -> Iterator[list[Listed]]:

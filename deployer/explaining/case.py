@@ -119,16 +119,18 @@ class Case:
 
     @cached_property
     def runs(self) -> tuple[Sample, ...]:
-        """Every run that gave an answer, warm-up too, in order; of two variants that were compared the first."""
-        return tuple(sample for sample in self.record.samples if sample.variant in ("", "a"))
+        """Every run that told a class, warm-up too, in order; of two variants that were compared the first."""
+        told = (sample for sample in self.record.samples if sample.class_id is not None)
+        return tuple(sample for sample in told if sample.variant in ("", "a"))
 
     @cached_property
     def answers(self) -> dict[str, tuple[int, ...]]:
         """Clip -> the class ids that the board gave, each once, in the order of the runs."""
         found: dict[str, tuple[int, ...]] = {}
         for sample in self.runs:
-            before = found.get(sample.clip, ())
-            found[sample.clip] = before if sample.class_id in before else (*before, sample.class_id)
+            before, told = found.get(sample.clip, ()), sample.class_id
+            if told is not None and told not in before:
+                found[sample.clip] = (*before, told)
         return found
 
 

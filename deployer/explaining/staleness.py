@@ -73,7 +73,7 @@ def _stale(case: Case) -> int | None:
     """How many runs late the answers are, if that alone makes each clip's own the same every time."""
     runs = case.runs
     for lag in LAGS:
-        by_clip: dict[str, set[int]] = {}
+        by_clip: dict[str, set[int | None]] = {}
         for before, now in zip(runs, runs[lag:], strict=False):
             by_clip.setdefault(before.clip, set()).add(now.class_id)
         if len(by_clip) > 1 and all(len(ids) == 1 for ids in by_clip.values()):

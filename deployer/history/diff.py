@@ -17,14 +17,15 @@ _LIMIT = 0.05  # of a verdict, which is not shown here: `deploy bench --baseline
 
 @dataclass(frozen=True, kw_only=True)
 class ClipDifference:
-    """One clip in both runs; class ids are the most frequent answers."""
+    """One clip in both runs; class ids are the most frequent answers. `other`: another answer without a class."""
 
     clip: str
     a_median_ms: float
     b_median_ms: float
-    a_class_id: int
-    b_class_id: int
+    a_class_id: int | None
+    b_class_id: int | None
     target: int | None
+    other: bool = False
 
     @property
     def change(self) -> float | None:
@@ -34,7 +35,7 @@ class ClipDifference:
     @property
     def flipped(self) -> bool:
         """Whether the answer changed."""
-        return self.a_class_id != self.b_class_id
+        return self.other or self.a_class_id != self.b_class_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,8 @@ def _clip(a: ClipSummary, b: ClipSummary) -> ClipDifference:
         clip=a.clip,
         a_median_ms=a.invoke.median_ms,
         b_median_ms=b.invoke.median_ms,
-        a_class_id=a.class_ids[0],
-        b_class_id=b.class_ids[0],
+        a_class_id=next(iter(a.class_ids), None),
+        b_class_id=next(iter(b.class_ids), None),
+        other=[answer.key for answer in a.answers[:1]] != [answer.key for answer in b.answers[:1]],
         target=a.target if a.target is not None else b.target,
     )

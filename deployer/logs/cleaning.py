@@ -6,7 +6,8 @@ import re
 
 KEYS = (
     r"(?<![A-Za-z_-])(?:inputs:|model path:|threshold:|unknown element format|found \d+ images!"
-    r"|the input image:|model invoke time:|post process time:|class id:)"
+    r"|the input image:|model invoke time:|post process time:|class id:"
+    r"|embedding(?: \d+)?: |first chunk time:|tokens \d+: |transcript: )"
 )
 """Where a line of the board program begins; a log pasted without line breaks has no other mark."""
 

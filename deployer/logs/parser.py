@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from deployer.logs import cleaning, messages
+from deployer.logs import cleaning, messages, pieces
 from deployer.logs.messages import Failure
+from deployer.logs.said import Said
 
 MIXED = Failure(
     message="lines of two runs are mixed", hint="run one program at a time, or log each on its own terminal"
@@ -20,7 +21,9 @@ MIXED = Failure(
 class RunOutput:
     """What one run said of one wav; None where the line is not in the log.
 
-    `complete`: both times and the class id are there. `asked_*` come from the command line, if it was logged.
+    `complete`: both times and the answer are there, a class id or `said`, which is what a model without classes
+    says. `first_chunk_ms`: how long the model ran on the first of several chunks. `asked_*` come from the command
+    line, if it was logged.
     """
 
     inputs: str | None = None
@@ -32,6 +35,8 @@ class RunOutput:
     invoke_ms: float | None = None
     post_process_ms: float | None = None
     class_id: int | None = None
+    said: Said | None = None
+    first_chunk_ms: float | None = None
     complete: bool = False
     error: Failure | None = None
     asked_wav: str | None = None
@@ -100,6 +105,8 @@ def parse_simulator(text: str | bytes) -> SimulatorOutput:
 _DECIMAL = r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _WORDS = rf"[^\n]+?(?=\s*(?:\n|$|{cleaning.KEYS}))"
 _END = r"(?![\d.])"  # a number that the log cuts short is told by its missing unit or line break
+_COUNT = r"\d{1,9}"
+_HEX_END = r"(?![0-9a-fA-F])"
 _TOKENS = re.compile(
     r"(?P<command>\S*prog_sed_eat(?=\s+-)(?:[ \t]+-(?:i|m|-images|-model)[ \t]+(?!-)\S+)+)"
     rf"|(?<![A-Za-z_-])(?:"
@@ -111,7 +118,13 @@ _TOKENS = re.compile(
     rf"|the input image:[ \t]*(?P<image>{_WORDS})"
     rf"|model invoke time:\s*(?P<invoke_ms>{_DECIMAL})\s*ms"
     rf"|post process time:\s*(?P<post_process_ms>{_DECIMAL})\s*ms"
-    rf"|class id:\s*(?P<class_id>-?\d+){_END})"
+    rf"|class id:\s*(?P<class_id>-?\d+){_END}"
+    rf"|embedding (?P<values>{_COUNT}: (?:[0-9a-f]{{8}})+){_HEX_END}"
+    rf"|embedding: (?P<embedding>{_COUNT} values, crc32 [0-9a-f]{{8}}){_HEX_END}"
+    rf"|first chunk time:\s*(?P<first_chunk_ms>{_DECIMAL})\s*ms"
+    rf"|tokens (?P<tokens>{_COUNT}:(?: {_COUNT})+)(?!\d)"
+    rf"|transcript: (?P<transcript>{_COUNT} tokens, {_COUNT} chunks, score -?{_DECIMAL}, crc32 [0-9a-f]{{8}})"
+    rf"{_HEX_END})"
 )
 _TYPES: dict[str, Callable[[str], str | int | float]] = {
     "threshold": float,
@@ -119,9 +132,13 @@ _TYPES: dict[str, Callable[[str], str | int | float]] = {
     "images": int,
     "invoke_ms": float,
     "post_process_ms": float,
+    "first_chunk_ms": float,
     "class_id": int,
 }
-_RESULT = ("invoke_ms", "post_process_ms", "class_id")
+_TIMES = ("invoke_ms", "post_process_ms")
+_ANSWERS = ("class_id", "embedding", "transcript")
+_PIECES = ("values", "tokens")
+"""Lines of which an answer has many, each with its place in it."""
 _HEADER = ("inputs", "model_path", "threshold", "element_format", "images", "asked_wav", "asked_model")
 _ANYBODYS = {"threshold", "element_format", "images"}
 _WAV_OPTION = re.compile(r"(?:-i|--images)[ \t]+(\S+)")
@@ -136,10 +153,12 @@ class _Run:
     nth: int = 1
     words: str = ""
     error: Failure | None = None
+    pieces: dict[int, str] = field(default_factory=dict)
 
     @property
     def has_result(self) -> bool:
-        return all(name in self.values for name in _RESULT)
+        answered = any(name in self.values for name in _ANSWERS)
+        return answered and all(name in self.values for name in _TIMES)
 
     @property
     def has_begun(self) -> bool:
@@ -147,9 +166,16 @@ class _Run:
         return bool(self.values.keys() - {"asked_wav", "asked_model"})
 
     def output(self) -> RunOutput:
-        complete = self.has_result and self.error is None
-        error = None if complete else self.error or messages.find(self.words)
-        return RunOutput(**self.values, complete=complete, error=error)
+        found = pieces.of(self.values, self.pieces)
+        damage = found if isinstance(found, Failure) else None
+        fault = self.error or damage
+        complete = self.has_result and fault is None
+        return RunOutput(
+            **{name: value for name, value in self.values.items() if name not in pieces.LINES},
+            said=found if complete and not isinstance(found, Failure) else None,
+            complete=complete,
+            error=None if complete else fault or messages.find(self.words),
+        )
 
 
 class _Runs:
@@ -172,6 +198,12 @@ class _Runs:
             return
         value = _TYPES.get(name, str)(match[name].strip())
         run = self._run_for(name)
+        if name in _PIECES:
+            place, _, text = match[name].partition(": ")
+            if int(place) in run.pieces:
+                run.error = MIXED
+            run.pieces[int(place)] = text
+            return
         if name in run.values:
             run.error = MIXED
         run.values.setdefault(name, value)

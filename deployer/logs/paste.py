@@ -7,13 +7,14 @@ from pathlib import PurePosixPath
 from deployer import __version__, prepare, records
 from deployer.logs import parser
 from deployer.logs.parser import RunOutput
-from deployer.records import BoardInfo, Failure, RunRecord, Sample
+from deployer.records import Answer, BoardInfo, Failure, RunRecord, Sample, answer_of
 
 
 def parse_log(text: bytes, *, source: str, model: str, labels: list[str]) -> RunRecord:
     """Every run of the log, numbered per clip; runs cut short or answering for another file are failures."""
     samples: list[Sample] = []
     failures: list[Failure] = []
+    answers: dict[str, Answer] = {}
     seen: dict[str, int] = {}
     for output in parser.parse_stream(text):
         clip = clip_of(output)
@@ -22,7 +23,10 @@ def parse_log(text: bytes, *, source: str, model: str, labels: list[str]) -> Run
         if fault is not None:
             failures.append(Failure(clip=clip, run=seen[clip], reason=fault))
         else:
-            samples.append(_sample(output, clip, seen[clip]))
+            answer = answer_of(output.said, clip=clip)
+            samples.append(_sample(output, clip, seen[clip], answer.key if answer else ""))
+            if answer is not None:
+                answers.setdefault(answer.key, answer)
     run_id, created = records.new_id("parse")
     targets = {clip: prepare.target_of(clip) for clip in seen}
     return RunRecord(
@@ -37,21 +41,23 @@ def parse_log(text: bytes, *, source: str, model: str, labels: list[str]) -> Run
         settings={"log": source},
         samples=tuple(samples),
         failures=tuple(failures),
+        answers=tuple(answers.values()),
         tool_version=__version__,
     )
 
 
-def _sample(output: RunOutput, clip: str, run: int) -> Sample:
+def _sample(output: RunOutput, clip: str, run: int, answer: str) -> Sample:
     # `complete` says that these are there; the types do not know it.
     assert output.invoke_ms is not None
     assert output.post_process_ms is not None
-    assert output.class_id is not None
     return Sample(
         clip=clip,
         run=run,
         invoke_ms=output.invoke_ms,
         post_process_ms=output.post_process_ms,
         class_id=output.class_id,
+        answer=answer,
+        first_chunk_ms=output.first_chunk_ms,
     )
 
 

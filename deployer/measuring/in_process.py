@@ -138,7 +138,7 @@ def samples_of(ran: Ran, name: str, *, clip: str, run: int, invokes: int) -> lis
             run=run,
             invoke_ms=_times(output)[0],
             post_process_ms=_times(output)[1],
-            class_id=output.class_id if output.class_id is not None else -1,
+            class_id=output.class_id,
             wall_ms=None if number else wall_ms,
             start_load_io_ms=None if number else wall_ms - spent_ms,
             first_in_process=number == 0,

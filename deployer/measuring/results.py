@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from deployer.errors import ProgramFailed
 from deployer.measuring.plan import Item
 from deployer.measuring.stream import Governor, Ran
-from deployer.records import Failure, RunRecord, Sample
+from deployer.records import Answer, Failure, RunRecord, Sample, answer_of
 from deployer.run import Result
 
 
@@ -20,6 +20,7 @@ class Measured:
 
     samples: tuple[Sample, ...]
     failures: tuple[Failure, ...]
+    answers: tuple[Answer, ...] = ()
     governors: tuple[Governor, ...] = ()
     cut_short: BaseException | None = None
 
@@ -27,7 +28,11 @@ class Measured:
         """The record with what was measured filled in."""
         environment = {**record.environment, "governors": [dataclasses.asdict(g) for g in self.governors]}
         return dataclasses.replace(
-            record, samples=self.samples, failures=self.failures, environment=environment
+            record,
+            samples=self.samples,
+            failures=self.failures,
+            answers=self.answers,
+            environment=environment,
         )
 
 
@@ -71,12 +76,15 @@ def failure_of(error: ProgramFailed, *, clip: str, run: int) -> Failure:
 
 def sample_of(result: Result, *, clip: str, run: int) -> Sample:
     """A run's numbers as the record keeps them."""
+    answer = answer_of(result.said, clip=clip)
     return Sample(
         clip=clip,
         run=run,
         invoke_ms=result.invoke_ms,
         post_process_ms=result.post_process_ms,
         class_id=result.class_id,
+        answer=answer.key if answer is not None else "",
+        first_chunk_ms=result.output.first_chunk_ms,
         wall_ms=result.wall_ms,
         start_load_io_ms=result.wall_ms - result.invoke_ms - result.post_process_ms,
     )

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from deployer.records import RunRecord
+from deployer.records import Answer, RunRecord
 from deployer.statistics import ClipSummary, Spread, Summary
 
 Verdict = Literal["wrong", "mixed", "failed", "right", "unjudged"]
 
 VERDICTS: dict[Verdict, str] = {
     "wrong": "every answer is another class",
-    "mixed": "some answers are another class",
+    "mixed": "some answers are another",
     "failed": "no run gave an answer",
     "right": "every answer is the target",
     "unjudged": "the target is not known",
@@ -23,7 +23,7 @@ VERDICTS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ClipRow:
-    """One clip: `class_ids` holds every answer, most frequent first; `failed` counts its failed runs."""
+    """One clip: `class_ids` or `answers` holds every answer, most frequent first; `failed` counts failed runs."""
 
     clip: str
     verdict: Verdict
@@ -36,6 +36,7 @@ class ClipRow:
     start_load_io_median_ms: float | None = None
     warm_median_ms: float | None = None
     real_time_factor: float | None = None
+    answers: tuple[Answer, ...] = ()
 
 
 def clip_rows(record: RunRecord, summary: Summary | None) -> tuple[ClipRow, ...]:
@@ -78,12 +79,13 @@ def _answered(clip: ClipSummary, failed: int) -> ClipRow:
         start_load_io_median_ms=clip.start_load_io_median_ms,
         warm_median_ms=clip.warm_median_ms,
         real_time_factor=clip.real_time_factor,
+        answers=clip.answers,
     )
 
 
 def _verdict(clip: ClipSummary) -> Verdict:
-    if clip.target is None:
-        return "unjudged"
+    if clip.target is None or clip.answers:
+        return "mixed" if len(clip.answers) > 1 else "unjudged"
     if clip.target not in clip.class_ids:
         return "wrong"
     return "right" if len(clip.class_ids) == 1 else "mixed"

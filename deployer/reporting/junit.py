@@ -14,6 +14,7 @@ from deployer.reporting.clips import VERDICTS, ClipRow
 from deployer.reporting.environment import facts
 from deployer.reporting.legible import legible
 from deployer.reporting.page import Page, RunView
+from deployer.reporting.said import says
 
 
 def as_junit(page: Page) -> str:
@@ -66,8 +67,8 @@ def _case(view: RunView, row: ClipRow, failed: list[Failure], took_s: float) -> 
     record = view.record
     place = f"deploy.{record.model}.{record.board.name}"
     case = Element("testcase", classname=place, name=row.clip, time=f"{took_s:.3f}")
-    says = " / ".join(shown(class_id, record.labels) for class_id in row.class_ids) or "nothing"
-    judged = f"says {says}, should be {shown(row.target, record.labels)}"
+    said = says(row, record.labels) or "nothing"
+    judged = f"says {said}, should be {shown(row.target, record.labels)}"
     if failed:
         message = f"{row.failed} of {row.runs} runs gave no result"
         error = SubElement(case, "error", type="RunFailed", message=message)

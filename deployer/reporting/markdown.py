@@ -12,6 +12,7 @@ from deployer.reporting.clips import worst
 from deployer.reporting.environment import facts, hashes
 from deployer.reporting.legible import legible
 from deployer.reporting.page import Page, RunView
+from deployer.reporting.said import says
 from deployer.reporting.tabular import Table, clip_table, layer_table
 from deployer.reporting.tiles import percent
 
@@ -57,7 +58,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # Markdown, not HTML; cells are escaped by `cell`
     )
-    environment.filters |= {"cell": _cell, "percent": percent, "label": shown}
+    environment.filters |= {"cell": _cell, "percent": percent, "label": shown, "says": says}
     return environment
 
 

@@ -19,6 +19,7 @@ from deployer.reporting.figures.reliability import reliability
 from deployer.reporting.figures.theme import Plot
 from deployer.reporting.figures.timeline import timeline
 from deployer.reporting.page import RunView
+from deployer.reporting.said import says
 from deployer.reporting.tabular import Table, class_table, clip_table, layer_table
 
 TABLE_CLASSES = 12
@@ -139,8 +140,8 @@ def _confusion(found: Confusion | None, name: str, caption: str) -> ConfusionPar
 def _says(row: ClipRow, view: RunView) -> str:
     labels = view.record.labels
     words = []
-    if row.class_ids:
-        words.append(f"says {' / '.join(shown(class_id, labels) for class_id in row.class_ids)}")
+    if said := says(row, labels):
+        words.append(f"says {said}")
     if row.target is not None:
         words.append(f"should be {shown(row.target, labels)}")
     if row.failed:

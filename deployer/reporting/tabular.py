@@ -12,6 +12,7 @@ from deployer.layers.measure import Errors
 from deployer.layers.report import LayerReport
 from deployer.reporting.clips import VERDICTS, ClipRow
 from deployer.reporting.confusion import Confusion
+from deployer.reporting.said import says
 
 Value = str | float | int | None
 
@@ -140,8 +141,7 @@ def layer_table(report: LayerReport) -> Table:
 
 
 def _clip(row: ClipRow, labels: Sequence[str]) -> tuple[Value, ...]:
-    says = " / ".join(shown(class_id, labels) for class_id in row.class_ids)
-    head = (row.clip, row.verdict, says, shown(row.target, labels), row.runs, row.failed)
+    head = (row.clip, row.verdict, says(row, labels), shown(row.target, labels), row.runs, row.failed)
     if row.invoke is None:
         return (*head, None, None, None, None, None, None)
     spread = row.invoke

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from deployer.labels import shown
 from deployer.records import RunRecord
-from deployer.reporting.tiles import accuracy_text
+from deployer.reporting.said import says
+from deployer.reporting.tiles import accuracy_text, offline_text
 from deployer.statistics import ClipSummary, summarise
 
 
@@ -26,11 +27,11 @@ def clip_table(record: RunRecord) -> Table:
     for name in ("runs", "min", "median", "p90", "p95", "max", "post", *["warm"] * warm):
         table.add_column(name, justify="right", no_wrap=True)
     for clip in summary.clips if summary else ():
-        name, says, target, *figures = _row(clip, record.labels)
-        says, target = escape(says), escape(target)
-        if clip.target is not None and clip.class_ids != (clip.target,):
-            says = f"[yellow]{says}, should be {target}[/]"
-        table.add_row(escape(name), says, *figures, *[ms(clip.warm_median_ms)] * warm)
+        name, said, target, *figures = _row(clip, record.labels)
+        said, target = escape(said), escape(target)
+        if clip.target is not None and clip.class_ids and clip.class_ids != (clip.target,):
+            said = f"[yellow]{said}, should be {target}[/]"
+        table.add_row(escape(name), said, *figures, *[ms(clip.warm_median_ms)] * warm)
     table.caption = "model invoke time in ms; each run is the first invoke of its own process" + (
         ", `warm` are the invokes that follow it in one" if warm else ""
     )
@@ -61,14 +62,19 @@ def summary_lines(record: RunRecord) -> list[str]:
     rate = f"throughput     {summary.clips_per_s:.2f} clips/s"
     if summary.real_time_factor is not None:
         rate += f", real-time factor {summary.real_time_factor:.4f}"
-    lines += [rate, f"accuracy       {accuracy_text(summary)}"]
+    lines.append(rate)
+    if summary.first_chunk is not None:
+        lines.append(f"first chunk    median {summary.first_chunk.median_ms:.3f} ms of invoke time")
+    if not record.answers:
+        lines.append(f"accuracy       {accuracy_text(summary)}")
+    elif any(answer.offline_equal is not None for answer in record.answers):
+        lines.append(f"offline        {offline_text(record)}")
     if record.failures:
         lines.append(f"failed         {len(record.failures)} runs")
     return lines
 
 
 def _row(clip: ClipSummary, labels: Sequence[str]) -> list[str]:
-    says = " / ".join(shown(class_id, labels) for class_id in clip.class_ids)
     spread = clip.invoke
     times = (
         spread.min_ms,
@@ -78,4 +84,4 @@ def _row(clip: ClipSummary, labels: Sequence[str]) -> list[str]:
         spread.max_ms,
         clip.post_process_median_ms,
     )
-    return [clip.clip, says, shown(clip.target, labels), str(clip.runs), *map(ms, times)]
+    return [clip.clip, says(clip, labels), shown(clip.target, labels), str(clip.runs), *map(ms, times)]

@@ -31,6 +31,13 @@ def accuracy_text(summary: Summary) -> str:
     return f"{summary.correct} of {summary.judged} clips right ({summary.accuracy:.0%})"
 
 
+def offline_text(record: RunRecord) -> str:
+    """Of a model without classes: how many answers are the offline simulator's, to the bit."""
+    told = [answer for answer in record.answers if answer.offline_equal is not None]
+    same = sum(answer.offline_equal is True for answer in told)
+    return f"{same} of {len(told)} answers are the offline simulator's, bit for bit"
+
+
 def ms_text(value_ms: float | None) -> str:
     """`57.121 ms`, or that there were too few runs for such a figure."""
     return "too few runs" if value_ms is None else f"{value_ms:.3f} ms"
@@ -46,7 +53,7 @@ def tiles(
     extremes = f"{invoke.min_ms:.3f} to {invoke.max_ms:.3f} ms"
     sure = f"95 % interval {interval_ms[0]:.3f} to {interval_ms[1]:.3f} ms; all " if interval_ms else ""
     found = [
-        _accuracy(summary),
+        _answers(record) if record.answers else _accuracy(summary),
         Tile(
             name="invoke time, median",
             value=f"{invoke.median_ms:.3f} ms",
@@ -64,6 +71,8 @@ def tiles(
         found.append(
             Tile(name="real-time factor", value=f"{summary.real_time_factor:.4f}", note="below 1 keeps up")
         )
+    if summary.first_chunk is not None:
+        found.append(Tile(name="first chunk, median", value=f"{summary.first_chunk.median_ms:.3f} ms"))
     if summary.start_load_io is not None:
         found.append(
             Tile(
@@ -84,6 +93,20 @@ def _accuracy(summary: Summary) -> Tile:
         value=percent(summary.accuracy),
         note=f"{summary.correct} of {summary.judged} clips; 95 % interval {100 * low:.1f} to {percent(high)}",
         tone="good" if summary.correct == summary.judged else "",
+    )
+
+
+def _answers(record: RunRecord) -> Tile:
+    told = [answer.offline_cosine for answer in record.answers if answer.offline_cosine is not None]
+    if not told:
+        return Tile(
+            name="answers", value=f"{len(record.answers)}", note="not compared with the offline simulator"
+        )
+    return Tile(
+        name="least cosine with offline",
+        value=f"{min(told):.6f}",
+        note=offline_text(record),
+        tone="good" if all(answer.offline_equal is not False for answer in record.answers) else "bad",
     )
 
 

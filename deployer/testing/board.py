@@ -14,6 +14,7 @@ from deployer import at_work, on_board
 from deployer.board.config import BoardConfig
 from deployer.events import Event, Finished, Logged, Skipped, Warned
 from deployer.labels import shown
+from deployer.logs.said import Said
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.settings import config
@@ -24,15 +25,19 @@ _LOG = logging.getLogger("deploy")
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One clip, run once. `label` is the class id with its name; `run_id` is its name in the history."""
+    """One clip, run once. `label` is the class id with its name; `run_id` is its name in the history.
+
+    A model without classes has no class id, and `said` in its place.
+    """
 
     clip: str
-    class_id: int
+    class_id: int | None
     label: str
     invoke_ms: float
     post_process_ms: float
     wall_ms: float
     run_id: str | None
+    said: Said | None = None
 
 
 def open_board(name: str, *, config_path: Path | None = None, start: Path | None = None) -> BoardUnderTest:
@@ -81,6 +86,7 @@ class BoardUnderTest:
         return RunResult(
             clip=Path(clip).name,
             class_id=result.class_id,
+            said=result.said,
             label=shown(result.class_id, self.project.labels),
             invoke_ms=result.invoke_ms,
             post_process_ms=result.post_process_ms,

@@ -173,7 +173,11 @@ def test_names_of_any_script_and_length_are_drawn(record: RunRecord) -> None:
     )
     board = dataclasses.replace(record.board, name="板" * 300)
     named = dataclasses.replace(
-        record, samples=samples, labels=labels, board=board, targets={s.clip: s.class_id for s in samples}
+        record,
+        samples=samples,
+        labels=labels,
+        board=board,
+        targets={s.clip: s.class_id or 0 for s in samples},
     )
 
     text = html.as_html(page([named, named]))
