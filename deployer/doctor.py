@@ -102,7 +102,7 @@ def _paths(project: Project) -> Iterator[Finding]:
 def _packages(project: Project) -> Iterator[Finding]:
     wanted = {
         "onnxruntime": "the onnx stage runs on our own interpreter without it: pip install 'sgs-deploy[ort]'",
-        "torch": "`deploy export` and the torch stage need it: pip install 'sgs-deploy[export]'",
+        "torch": "`deploy export`, `deploy train` and the torch stage of `deploy eval` need it: pip install 'sgs-deploy[export]'",
         "onnxsim": "`deploy export` needs it: pip install 'sgs-deploy[export]'",
     }
     for package, cure in wanted.items():

@@ -15,6 +15,7 @@ class Answers:
     """What the user told us; None leaves the default in place, as a comment."""
 
     address: str | None = None
+    key: str | None = None
     chip: str | None = None
     checkpoint: str | None = None
     models_dir: str | None = None

@@ -61,6 +61,16 @@ def test_a_known_host_key_is_forgotten_once(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.usefixtures("simulated")
+def test_a_misspelt_board_is_not_forgotten_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that is no board's, and no address whose key is known, is an error with the nearest name."""
+    assert 2 == cli.execute(["board", "forget", "dsek"])
+    said = capsys.readouterr()
+
+    assert "no board 'dsek' in the inventory" in said.err and "did you mean 'desk'?" in said.err
+    assert "no host key was known" not in said.out
+
+
+@pytest.mark.usefixtures("simulated")
 def test_a_model_for_another_chip_is_not_pushed(capsys: pytest.CaptureFixture[str]) -> None:
     """The model is for pcupid, this board is a maruko: refused before anything is sent."""
     assert 2 == cli.execute(["push", "-q"])

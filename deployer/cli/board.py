@@ -14,6 +14,7 @@ from deployer.cli.console import results
 from deployer.cli.options import Asked, Session, boards, chosen, common, named
 from deployer.fleet import jobs
 from deployer.fleet.select import select
+from deployer.settings.config_errors import nearest
 
 
 @click.group("board")
@@ -74,6 +75,13 @@ def forget(session: Session, names: tuple[str, ...]) -> None:
     """Forget the host keys of boards (names or addresses), after they were re-flashed."""
     configs = [session.deployment.board(name) for name in names]
     done = [{"board": config.name, "forgotten": ssh.forget(config)} for config in configs]
+    known = session.deployment.boards
+    for name, item in zip(names, done, strict=True):
+        if not item["forgotten"] and name not in known:
+            raise UsageError(
+                f"no board {name!r} in the inventory, and no host key known for such an address",
+                hint=nearest(name, known) if known else "`deploy board list` shows the boards",
+            )
 
     def text() -> None:
         for config, item in zip(configs, done, strict=True):

@@ -102,22 +102,26 @@ def show(session: Session, run: str) -> None:
 
 @command.command("diff")
 @click.argument("a")
-@click.argument("b", default=entry.LATEST)
+@click.argument("b", required=False)
 @click.option("--fail-on-flip", is_flag=True, help="Exit with 1 where a clip's answer changed.")
 @common
-def diff(session: Session, a: str, b: str, fail_on_flip: bool) -> None:
+def diff(session: Session, a: str, b: str | None, fail_on_flip: bool) -> None:
     """Hold run B (default: the newest) against run A: medians and answers by clip, and what else differs.
+
+    `deploy history diff latest` holds the newest against the one of its kind, model and board before it.
 
     Of two evaluations: each stage's metric, and the classes that are told better or worse.
     """
     from deployer.evaluation.record import KIND
     from deployer.history import diff as differences
+    from deployer.history import pairs
 
     history = _history(session)
-    if KIND == history.entry(a).kind == history.entry(b).kind:
-        _diff_evaluations(session, history, a, b, fail_on_flip=fail_on_flip)
+    first, second = pairs.of(history, a, b)
+    if KIND == first.kind == second.kind:
+        _diff_evaluations(session, history, first.id, second.id, fail_on_flip=fail_on_flip)
         return
-    found = differences.diff(history.record(a), history.record(b))
+    found = differences.diff(history.record(first.id), history.record(second.id))
     session.show(differences.as_data(found), lambda: view.print_difference(found))
     if fail_on_flip and found.flips:
         raise CheckFailed(

@@ -13,6 +13,7 @@ from deployer import scaffold
 @click.command("init")
 @click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--board", "address", help="The board's address, user@host:port.")
+@click.option("--key", help="The private key file for it.")
 @click.option("--chip", help="The board's chip as the toolchain names it.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="The trainer's output folder.")
 @click.option("--models-dir", type=click.Path(path_type=Path), help="The vendor's OpenDLAModel folder.")
@@ -26,6 +27,10 @@ def command(directory: Path, yes: bool, force: bool, **given: object) -> None:
         raise UsageError(f"{path} is there already", hint="--force replaces it")
     if not yes:
         given = _ask(given)
+    if given["key"] and not given["address"]:
+        raise UsageError("--key is for a board", hint="name it with --board user@host:port")
+    if given["key"] and not str(given["key"]).startswith("~"):
+        given["key"] = Path(str(given["key"])).absolute()  # in the file it would be meant relative to that
     answers = scaffold.Answers(**{key: None if value is None else str(value) for key, value in given.items()})
     text = scaffold.render(answers)
     try:

@@ -86,7 +86,14 @@ def _form(session: Session, form: Format | None, out: Path | None) -> Format:
         return "json"
     if form is not None:
         return form
-    return _SUFFIXES.get(out.suffix.lower(), "md") if out is not None else "md"
+    if out is None:
+        return "md"
+    if out.suffix.lower() not in _SUFFIXES:
+        raise UsageError(
+            f"{out}: its ending names no form of a report",
+            hint=f"end it in {', '.join(_SUFFIXES)}, or say --format",
+        )
+    return _SUFFIXES[out.suffix.lower()]
 
 
 def _text(page: Page, form: Format) -> str:

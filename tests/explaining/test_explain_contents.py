@@ -122,7 +122,7 @@ def test_a_release_that_is_kept_is_looked_into(benched: Bench) -> None:
     code, told = benched.explain(old)
 
     assert (0, "fine") == (code, told["findings"][0]["verdict"]), told
-    assert "not the current one any more" in told["findings"][0]["what"]
+    assert "which is not current any more, are the run's" in told["findings"][0]["what"]
 
 
 def _rate(path: Path) -> None:

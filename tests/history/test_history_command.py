@@ -169,3 +169,22 @@ def test_what_cannot_be_done_is_one_message_and_exit_code_2(
     assert 2 == cli.execute(["history", *words])
     assert message in capsys.readouterr().err
     assert 2 == len(_json(capsys))
+
+
+def test_the_newest_is_held_against_the_one_before(project: History, capsys: Captured) -> None:
+    """`diff latest`: of the same kind, model and board, whatever else was run in between."""
+    project.add(bench("20260301-000000-bench-0003", created="2026-03-01T12:00:00+00:00", board="rack"))
+    project.add(evaluation())
+    found = _json(capsys, "diff", "20260301")
+
+    assert ("20260210-000000-bench-0002", "20260301-000000-bench-0003") == (found["a"], found["b"])
+    assert found == _json(capsys, "diff", "20260210", "20260301")
+
+
+def test_a_run_is_not_held_against_itself(capsys: Captured) -> None:
+    """Refused with a cure, as is the newest where none came before it."""
+    assert 2 == cli.execute(["history", "diff", "golden", "20260110"])
+    assert "nothing can differ" in capsys.readouterr().err
+    assert 0 != cli.execute(["history", "diff", "latest"])
+    said = capsys.readouterr().err
+    assert "on rack before 20260210-000000-bench-0002, the newest" in said and "`deploy history`" in said

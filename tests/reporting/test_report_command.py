@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from deployer import cli
+from deployer.cli.demo import reports
 from deployer.history import History
 from tests.reporting import made
 
@@ -142,3 +143,26 @@ def test_a_form_of_runs_passes_over_evaluations(
     assert "rack" in capsys.readouterr().out
     assert 2 == cli.execute(["report", newest.id, "--format", form])
     assert "no run among what is named" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.bogus", "a", "a.htlm"])
+def test_an_ending_that_names_no_form_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Instead of Markdown under a name that says otherwise; with --format any name will do."""
+    assert 2 == cli.execute(["report", "--out", name])
+    said = capsys.readouterr().err
+    assert "names no form" in said and ".html" in said and "--format" in said
+    assert not (project / name).exists()
+
+    assert 0 == cli.execute(["report", "--out", name, "--format", "csv"])
+    assert (project / name).read_text().startswith("run_id,")
+
+
+def test_the_demo_leaves_a_page_to_look_at(tmp_path: Path) -> None:
+    """Beside the Markdown, which GitHub shows, the HTML with its plots."""
+    written, drawn = reports(made.record(), tmp_path, clips_dir=tmp_path)
+
+    assert ("report.md", "report.html") == (written.name, drawn.name)
+    assert written.read_text(encoding="utf-8").startswith("# eat on desk")
+    assert "<svg" in drawn.read_text(encoding="utf-8")
