@@ -99,13 +99,16 @@ def _paths(project: Project) -> Iterator[Finding]:
     )
 
 
+PACKAGES = {
+    "onnxruntime": "the onnx stage runs on our own interpreter without it: pip install 'sgs-deploy[ort]'",
+    "torch": "`deploy export`, `deploy train` and the torch stage need it: pip install 'sgs-deploy[export]'",
+    "onnxsim": "`deploy export` needs it: pip install 'sgs-deploy[export]'",
+}
+"""What is used where it is there, and what lacks without it."""
+
+
 def _packages(project: Project) -> Iterator[Finding]:
-    wanted = {
-        "onnxruntime": "the onnx stage runs on our own interpreter without it: pip install 'sgs-deploy[ort]'",
-        "torch": "`deploy export`, `deploy train` and the torch stage of `deploy eval` need it: pip install 'sgs-deploy[export]'",
-        "onnxsim": "`deploy export` needs it: pip install 'sgs-deploy[export]'",
-    }
-    for package, cure in wanted.items():
+    for package, cure in PACKAGES.items():
         there = importlib.util.find_spec(package) is not None
         yield Finding(
             name=package,

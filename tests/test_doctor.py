@@ -133,3 +133,10 @@ def test_the_archive_holds_what_boards_have_said(tmp_path: Path, monkeypatch: py
 def test_what_looks_like_a_secret_is_replaced(text: str, wanted: str) -> None:
     """Keys are kept, values go."""
     assert wanted == support_bundle.redacted(text)
+
+
+def test_whoever_lacks_torch_is_told_all_that_it_is_for() -> None:
+    """Export, training and the torch stage each need it."""
+    cure = doctor.PACKAGES["torch"]
+
+    assert all(word in cure for word in ("`deploy export`", "`deploy train`", "torch stage", "pip install"))
