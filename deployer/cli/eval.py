@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
-from deployer.cli.options import Session, board, common, in_a_folder, scheduler
+from board_runner.errors import UsageError
+from deployer.cli.options import Asked, Session, boards, common, in_a_folder, scheduler
 from deployer.comparison import stages
 from deployer.project import Project
 
@@ -41,10 +42,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--max-metric", type=click.FloatRange(min=0), help="The same for an error rate that is above.")
 @scheduler
-@board
+@boards
 @common
 def command(
     session: Session,
+    asked: Asked,
     *,
     dataset: Path | None,
     names: tuple[str, ...],
@@ -58,13 +60,13 @@ def command(
     min_metric: float | None,
     max_metric: float | None,
     scheduler_address: str | None,
-    board_name: str | None,
 ) -> None:
     """Measure the model over DATASET (default: the project's clips) by its own metric.
 
     DATASET is what `deploy prepare esc50|classes|voxceleb1` made, a folder of wavs named as ESC-50 names them, a
     folder with one folder a class, or a table (.csv, .tsv) with columns like path and class. What was answered once
-    is not asked again, so an interrupted evaluation goes on where it was.
+    is not asked again, so an interrupted evaluation goes on where it was. `--stage board` may be asked of many
+    boards, each with a record of its own; with --scheduler by the worker beside each.
     """
     from board_runner.models.base import Classifier
     from deployer.cli import evaluated
@@ -86,10 +88,23 @@ def command(
         worst=max(worst, 20),
         scheduler=scheduler_address,
     )
-    with session.progress() as emit:
-        done = evaluate.evaluate(
-            project, request, config=lambda: session.deployment.board(board_name), emit=emit
-        )
+    if asked.many:
+        from deployer.cli import eval_boards  # what boards need takes longer to load than a few clips take
+
+        if names != (evaluate.BOARD,) or confusion is not None:
+            raise UsageError(
+                "over several boards it is `--stage board` alone, without --confusion",
+                hint="run the other stages by themselves: `deploy history diff` holds two runs against each other",
+            )
+        eval_boards.over(session, project, replace(asked, scheduler=scheduler_address), request, limits)
+        return
+    if scheduler_address is not None and evaluate.BOARD in names:
+        from deployer.cli import eval_boards
+
+        done = eval_boards.one(session, project, replace(asked, scheduler=scheduler_address), request)
+    else:
+        with session.progress() as emit:
+            done = evaluate.evaluate(project, request, config=lambda: asked.one(session), emit=emit)
     if confusion is not None:
         confusion.write_text(evaluated.confusion_csv(done), encoding="utf-8")
     session.show(asdict(done), lambda: evaluated.show(done, worst=worst))

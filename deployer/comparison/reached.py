@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,15 +46,24 @@ class Needed:
 
 def needed(project: Project, config: BoardConfig, *, emit: Emit) -> Needed:
     """The files but the clips, built where they are not there. Raises MissingArtifact."""
-    settings = project.deployment.settings
+    return placed(project, config, files_of(project, emit=emit))
+
+
+def files_of(project: Project, *, emit: Emit) -> tuple[BoardFile, ...]:
+    """The same for any board."""
     files = [file for file in on_board.board_files(project, emit=emit) if file.source not in project.clips]
-    placed = project.program_on(config)
-    own = _has_own_simulator(project)
-    simulator = board_stage.choose(settings.board_simulator, placed, own_runtime=own)
-    if simulator is not None and simulator.own:
+    if project.deployment.settings.board_simulator.path is None and _has_own_simulator(project):
         source = _own_simulator(project, emit=emit)
         files.append(BoardFile(source=source, name=board_stage.OWN, executable=True))
-    return Needed(files=tuple(files), placed=placed, simulator=simulator)
+    return tuple(files)
+
+
+def placed(project: Project, config: BoardConfig, files: Sequence[BoardFile]) -> Needed:
+    """What `files_of` gave, on a board."""
+    program = project.program_on(config)
+    own = any(file.name == board_stage.OWN for file in files)
+    simulator = board_stage.choose(project.deployment.settings.board_simulator, program, own_runtime=own)
+    return Needed(files=tuple(files), placed=program, simulator=simulator)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from deployer.events import Emit
 from deployer.keep_run import board_info
 from deployer.logs.said import Embedded, Heard
 from deployer.project import Project
+from deployer.push import BoardFile
 from deployer.records import BoardInfo
 
 STAGE = "board"
@@ -118,10 +119,19 @@ class OnBoard:
 
 @contextmanager
 def opened(
-    project: Project, config: BoardConfig, reading: Reading, *, keep_going: bool, emit: Emit
+    project: Project,
+    config: BoardConfig,
+    reading: Reading,
+    *,
+    files: Sequence[BoardFile] | None = None,
+    keep_going: bool,
+    emit: Emit,
 ) -> Iterator[OnBoard]:
-    """The board with program and model on it. Raises what a push raises."""
-    what = reached.needed(project, config, emit=emit)
+    """The board with program and model on it; `files` are `reached.files_of`, made once for many boards.
+
+    Raises what a push raises.
+    """
+    what = reached.placed(project, config, reached.files_of(project, emit=emit) if files is None else files)
     with reached.reach(project, config, what, emit=emit) as there:
         facts = there.board.facts(there.placed.directory)
         room = (facts.free_kib or 0) << 9  # half of it, in bytes

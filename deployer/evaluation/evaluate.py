@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from board_runner.contract import InputContract
 from board_runner.errors import InputError, UsageError
@@ -18,10 +19,10 @@ from deployer.comparison.sources import StageSource
 from deployer.datasets import manifest
 from deployer.evaluation import dataset, kinds, recogniser
 from deployer.evaluation.answer_file import VERSION, AnswerFile
-from deployer.evaluation.answering import ByEngine, BySimulator, Runs, answer_all
+from deployer.evaluation.answering import Answered, ByEngine, BySimulator, Runs, answer_all
 from deployer.evaluation.counting import Counted, count
 from deployer.evaluation.dataset import DataSet
-from deployer.evaluation.listing import Listing
+from deployer.evaluation.listing import Listed, Listing
 from deployer.evaluation.reading import Reading
 from deployer.evaluation.record import KIND, DataSetInfo, EvalRecord, StageRecord
 from deployer.events import Emit, ignore
@@ -52,6 +53,29 @@ class Request:
     scheduler: str | None = None
 
 
+class BoardRuns(Protocol):
+    """A board as a stage, reached in whatever way; it is also a function as `answering.Runs` describes."""
+
+    @property
+    def source(self) -> StageSource: ...
+
+    @property
+    def info(self) -> BoardInfo: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def __call__(self, clips: Iterable[Listed], count: int, emit: Emit) -> Iterator[Sequence[Answered]]: ...
+
+
+class OpenBoard(Protocol):
+    """As `by_board.opened`."""
+
+    def __call__(
+        self, project: Project, config: BoardConfig, reading: Reading, *, keep_going: bool, emit: Emit
+    ) -> AbstractContextManager[BoardRuns]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
     """One stage, ready to run."""
@@ -71,10 +95,16 @@ class _Stage:
 
 
 def evaluate(
-    project: Project, request: Request, *, config: Callable[[], BoardConfig], emit: Emit = ignore
+    project: Project,
+    request: Request,
+    *,
+    config: Callable[[], BoardConfig],
+    open_board: OpenBoard | None = None,
+    emit: Emit = ignore,
 ) -> EvalRecord:
     """Run the stages over the data set; the record is kept in the history. `config` is asked only for `board`.
 
+    `open_board` gives the board's stage in another way than over a connection from here.
     Interrupted, it keeps the answers so far and goes on from them when it is called again. Raises UsageError,
     InputError, MissingArtifact before anything runs where that can be known.
     """
@@ -96,7 +126,9 @@ def evaluate(
         ran: list[_Stage] = []
         files: list[AnswerFile] = []
         for name in request.stages:
-            with _ready(project, makers.get(name), config, request.keep_going, emit=emit) as stage:
+            made = makers.get(name)
+            board = _board(project, config, open_board, request.keep_going, emit)
+            with nullcontext(made) if made is not None else board as stage:
                 files.append(stack.enter_context(_file(project, stage, fresh=request.fresh)))
                 answer_all(name, stage.runs, listing, files[-1], emit=emit)
                 ran.append(stage)
@@ -141,22 +173,19 @@ def _made(project: Project, name: str, request: Request) -> _Stage:
 
 
 @contextmanager
-def _ready(
+def _board(
     project: Project,
-    made: _Stage | None,
     config: Callable[[], BoardConfig],
+    open_board: OpenBoard | None,
     keep_going: bool,
-    *,
     emit: Emit,
 ) -> Iterator[_Stage]:
-    """The stage as made, or the board's, which is connected for as long as it runs."""
-    if made is not None:
-        yield made
-        return
+    """The board's stage, for as long as it runs."""
     from deployer.evaluation import by_board  # takes longer to load than a few clips take
 
     reading = Reading(model_name=project.model_name, contract=project.contract)
-    with by_board.opened(project, config(), reading, keep_going=keep_going, emit=emit) as there:
+    opened = open_board or by_board.opened
+    with opened(project, config(), reading, keep_going=keep_going, emit=emit) as there:
         yield _Stage(source=there.source, reading=reading, runs=there, notes=there.notes, board=there.info)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -86,20 +86,25 @@ def of_files(project: Project, files: Sequence[BoardFile]) -> Cargo:
     )
 
 
+def of_image(project: Project, files: Sequence[BoardFile]) -> Cargo:
+    """Files of which one is the model, and what is known of it."""
+    cargo = of_files(project, files)
+    name = PurePosixPath("models") / str(project.vendor["image"])
+    image = next((file.sha256 for file in cargo.carried.files if file.name == name), None)
+    carried = replace(cargo.carried, image=image, image_facts=project.image_facts)
+    return replace(cargo, carried=carried)
+
+
 def of_project(project: Project, files: Sequence[BoardFile]) -> Cargo:
     """With all that a run or a bench says of the project in its record."""
-    cargo = of_files(project, files)
-    image = PurePosixPath("models") / str(project.vendor["image"])
-    carried = Carried(
-        settings=cargo.carried.settings,
-        files=cargo.carried.files,
-        image=next((file.sha256 for file in cargo.carried.files if file.name == image), None),
+    cargo = of_image(project, files)
+    carried = replace(
+        cargo.carried,
         clips=tuple(clip.name for clip in project.clips),
         labels=tuple(project.labels),
         clip_seconds=project.clip_seconds,
-        image_facts=project.image_facts,
     )
-    return Cargo(carried=carried, sources=cargo.sources)
+    return replace(cargo, carried=carried)
 
 
 class Collected(History):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from tests.boards.servers import Place
 from tests.fleet.rack import SCRIPT, project, rack
 from tests.scheduling.dask_here import Cluster
 
-NAPS = "0.1517"
+NAPS = f"0.15{os.getpid()}"
 """Seconds that the board program sleeps, and how its sleep is told from others."""
 
 
@@ -44,6 +46,7 @@ class Labs:
     cluster: Cluster
     first: Lab
     second: Lab
+    workers: dict[Path, subprocess.Popen[str]]
 
     @property
     def places(self) -> list[Place]:
@@ -56,14 +59,15 @@ def two_labs(home: Path) -> Iterator[Labs]:
     """Workers are started for both."""
     with rack(4) as places, Cluster() as cluster:
         labs = []
+        workers = {}
         for name, some in (("first", places[:2]), ("second", places[2:])):
             lab = Lab(folder=home / name, places=some)
             lab.folder.mkdir()
             project(lab.folder, [place.config for place in some])
             (lab.folder / "eat.img").unlink()  # what a worker runs is sent to it
-            cluster.start_lab(lab.folder, lab.names)
+            workers[lab.folder] = cluster.start_lab(lab.folder, lab.names)
             labs.append(lab)
-        yield Labs(cluster=cluster, first=labs[0], second=labs[1])
+        yield Labs(cluster=cluster, first=labs[0], second=labs[1], workers=workers)
 
 
 def client(home: Path, **settings: Any) -> Path:
@@ -82,8 +86,35 @@ def deploy(labs: Labs, capsys: Any, *words: str) -> tuple[int, Any, str]:
     return code, json.loads(said.out) if said.out else None, said.err
 
 
-def restart(labs: Labs, lab: Lab, killed: subprocess.Popen[str]) -> subprocess.Popen[str]:
-    """Kill a worker as a power cut does, and start another one beside the same boards."""
-    killed.kill()
-    killed.wait()
-    return labs.cluster.start_lab(lab.folder, lab.names)
+def kill(labs: Labs, lab: Lab) -> None:
+    """A lab's worker goes as in a power cut; its boards stay."""
+    labs.workers[lab.folder].kill()
+    labs.workers[lab.folder].wait()
+
+
+def restart(labs: Labs, lab: Lab) -> None:
+    """Another worker in place of one that is killed."""
+    kill(labs, lab)
+    labs.workers[lab.folder] = labs.cluster.start_lab(lab.folder, lab.names)
+
+
+@contextlib.contextmanager
+def meanwhile(when: Callable[[], bool], then: Callable[[], object]) -> Iterator[list[object]]:
+    """`then` is done once, in another thread, when it is time; gives what came of it."""
+    done: list[object] = []
+    over = threading.Event()
+
+    def wait() -> None:
+        while not over.is_set():
+            if when():
+                done.append(then())
+                return
+            over.wait(0.005)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        thread.join()
