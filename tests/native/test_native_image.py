@@ -14,6 +14,7 @@ from board_runner.integer import container, image, records
 from board_runner.integer.engine import IntegerEngine
 from tests.integer import mutations
 from tests.integer.programs import every_op, every_plane_op, packed
+from tests.native import seeds
 from tests.native.build import Built
 
 FILES = 150
@@ -96,17 +97,7 @@ def test_another_version_is_refused_as_such(checked: Built, tmp_path: Path) -> N
 
 def test_the_sanitizers_find_nothing_in_damaged_files(checked: Built, tmp_path: Path) -> None:
     """A few thousand files of the fuzz harness, images and wavs: refused, or loaded and run."""
-    seeds = []
-    for number, make in enumerate((every_op, every_plane_op, every_op)):
-        seeds.append(tmp_path / f"{number}.img")
-        seeds[-1].write_bytes(packed(make(number)))
-    seeds.append(tmp_path / "a.wav")
-    seeds[-1].write_bytes(
-        b"RIFF\x34\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x22\x56\0\0\x44\xac\0\0\2\0\x10\0data\x10\0\0\0"
-        + bytes(16)
-    )
-
-    done = checked.run("fuzz", "2000", "3", *seeds)
+    done = checked.run("fuzz", "2000", "3", *seeds.write(tmp_path))
 
     assert (0, "") == (done.returncode, done.stderr)
     counts = re.findall(r"(\d+) (refused|loaded|ran)", done.stdout)
