@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from board_runner.contract import InputContract, TensorSpec
 from board_runner.frontends.logmel import LogMel
 from board_runner.frontends.mfcc import Mfcc
 from board_runner.frontends.speaker_mel import SpeakerMel
 from board_runner.integer import image
-from board_runner.models import ecapa, efficientat, kws
-from tests.integer.programs import every_op, every_plane_op, packed
+from board_runner.models import eat, ecapa, efficientat, kws
+from tests.integer.programs import LENGTH, every_op, every_plane_op, packed
 from tests.native import scorers
 
 RATE_HZ = 4000
@@ -62,6 +64,7 @@ def write(folder: Path) -> list[Path]:
     made = {f"{kind}.img": image.pack("pcupid", c, scorers.program_of(c)) for kind, c in SMALL.items()}
     for number, make in enumerate((every_op, every_plane_op, every_op)):
         made[f"{number}.img"] = packed(make(number))
+    made["eat.img"] = image.pack("pcupid", _eat(), every_op())
     for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"):
         buffer = io.BytesIO()
         soundfile.write(buffer, np.linspace(-1, 1, 9), 22050, format="WAVEX", subtype=subtype)
@@ -69,6 +72,12 @@ def write(folder: Path) -> list[Path]:
     for name, data in made.items():
         (folder / name).write_bytes(data)
     return [folder / name for name in made]
+
+
+def _eat() -> InputContract:
+    count = 2 * LENGTH
+    spec = TensorSpec(name="x", dtype="float32", shape=(1, 2, LENGTH))
+    return replace(eat.contract(), inputs=(spec,), front_end={"peak": eat.PEAK, "samples": count})
 
 
 def main(argv: Sequence[str]) -> None:

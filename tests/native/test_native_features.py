@@ -13,6 +13,9 @@ import soundfile
 from board_runner import prog_sed_eat
 from board_runner.contract import InputContract
 from board_runner.integer import container, image
+from board_runner.integer.engine import OfflineEngine
+from deployer.logs import parser
+from deployer.logs.said import Embedded
 from tests.native import scorers
 from tests.native.build import Built
 from tests.native.features import clips, probed
@@ -106,8 +109,49 @@ def test_both_programs_say_the_same_of_every_clip(
 
         assert (code, said.err) == (done.returncode, done.stderr)
         assert NUMBER.sub("N", said.out) == NUMBER.sub("N", done.stdout)
-    ids = set(re.findall(r"class id: (\d+)", here.run("prog_sed_eat", "-i", "in", "-m", "eat.img").stdout))
-    assert (kind == "speaker") == (len(ids) < 2)
+
+
+@pytest.mark.parametrize("kind", ["mfcc", "log-mel", "log-mel of the port", "speaker"])
+def test_what_arm_code_says_of_a_clip_is_what_offline_says(kind: str, crossed: Built, tmp_path: Path) -> None:
+    """From wav to class id, or to all bits of an embedding, through the host's parser."""
+    contract = scorers.CONTRACTS[kind]
+    paths = clips(tmp_path, contract, count=1)
+    engine = OfflineEngine.load(scorers.write_image(tmp_path, contract))
+
+    done = crossed.run("prog_sed_eat", "-i", tmp_path / "*.wav", "-m", tmp_path / "eat.img")
+
+    said = parser.parse_stream(done.stdout)
+    assert all(output.complete for output in said)
+    (spec,) = engine.inputs
+    for path, output in zip(paths, said, strict=True):
+        inputs = {spec.name: scorers.features(path, contract).reshape(spec.shape)}
+        answer = engine.run(inputs)[contract.outputs[0].name]
+        if isinstance(output.said, Embedded):
+            assert answer.astype("<f4").tobytes().hex() == output.said.hex
+        else:
+            assert int(answer.argmax()) == output.class_id
+    assert (kind == "speaker") == isinstance(said[0].said, Embedded)
+    assert kind == "speaker" or len({output.class_id for output in said}) > 1
+
+
+def test_an_embedding_without_a_direction_is_refused(here: Built, tmp_path: Path) -> None:
+    """All levels zero: the Python program's words, and no result line."""
+    contract = scorers.CONTRACTS["speaker"]
+    given = scorers.program_of(contract)
+    last = given.instructions[-1]
+    still = {
+        name: np.zeros_like(t) if name in ("weight", "offset") else t for name, t in last.tensors.items()
+    }
+    silenced = replace(given, instructions=(*given.instructions[:-1], replace(last, tensors=still)))
+    (tmp_path / "eat.img").write_bytes(image.pack("pcupid", contract, silenced))
+    soundfile.write(tmp_path / "a.wav", np.zeros(40000), contract.sample_rate_hz)
+    words = ["-i", str(tmp_path / "a.wav"), "-m", str(tmp_path / "eat.img")]
+
+    done = here.run("prog_sed_eat", *words)
+
+    assert 255 == done.returncode
+    assert "prog_sed_eat: the model's embedding is not finite, or zero\n" == done.stderr
+    assert done.stdout.endswith("MI_IPU_Invoke error, ret 44\n")
 
 
 def _with_info(contract: InputContract, **lines: str | None) -> bytes:

@@ -64,7 +64,7 @@ static enum verdict try_image(const uint8_t *file, size_t length)
     struct sgs_failure failure;
     struct sgs_image image;
     struct sgs_front_end front_end;
-    int class_id;
+    struct sgs_answer answer;
     if (!sgs_image_open(&image, file, length, &failure))
         return REFUSED;
     enum verdict verdict = LOADED;
@@ -79,7 +79,8 @@ static enum verdict try_image(const uint8_t *file, size_t length)
         if (front_end.model != SGS_MODELS)
             fill_by_front_end(engine, &image, &front_end, file, length);
         sgs_engine_run(engine, NULL, NULL);
-        sgs_best_class(engine, &image, front_end.model, &class_id, &failure);
+        if (front_end.model != SGS_MODELS)
+            sgs_answer_find(&answer, engine, &image, front_end.model, &failure);
         verdict = RAN;
     }
     sgs_front_end_close(&front_end);
@@ -179,8 +180,9 @@ static void damage_number(uint8_t *file, size_t from, size_t to)
         at--;
     if (at == to)
         return;
+    bool any = chance(6) == 0; /* letters, too: of a key, a model or a variant */
     for (at += chance((uint32_t)(to - at)); at < to; at++)
-        if (file[at] >= '0' && file[at] <= '9') {
+        if (any || (file[at] >= '0' && file[at] <= '9')) {
             file[at] = (uint8_t)sign[chance(sizeof sign - 1)];
             return;
         }

@@ -35,6 +35,9 @@ static inline uint64_t sgs_u64(const uint8_t *p)
 /* CRC-32 of zlib and PNG. */
 uint32_t sgs_crc32(const uint8_t *p, size_t n);
 
+/* That of bytes whose beginning has the CRC-32 `before`. */
+uint32_t sgs_crc32_after(uint32_t before, const uint8_t *p, size_t n);
+
 /* Whether `n` bytes are UTF-8 as Python decodes it: no surrogates, nothing overlong. */
 bool sgs_is_utf8(const uint8_t *p, size_t n);
 

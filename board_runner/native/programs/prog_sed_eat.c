@@ -1,4 +1,5 @@
 /* prog_sed_eat -i WAV -m eat.img: the vendor's command line, lines and exit statuses, over the C runtime.
+ * A model without classes gets lines of our own in place of `class id:`, as in the Python program.
  *
  * Exit status: 0 when it ran through (also when -i matched nothing), 1 for a wrong command line, 255 for anything
  * else. SGS_THREADS and SGS_KERNELS choose threads and kernels. */
@@ -87,7 +88,7 @@ static bool invoke_failed(void)
 static bool classify(struct loaded *loaded, const struct sgs_wav *wav, struct sgs_failure *failure)
 {
     const struct sgs_program *program = &loaded->image.program;
-    int class_id;
+    struct sgs_answer answer;
     if (!sgs_front_end_fits(&loaded->front_end, &loaded->image, failure))
         return invoke_failed();
     if (!sgs_front_end_fill(&loaded->front_end, wav, sgs_engine_value(loaded->engine, (int)program->input[0].value),
@@ -96,12 +97,15 @@ static bool classify(struct loaded *loaded, const struct sgs_wav *wav, struct sg
     double started = sgs_now_ms();
     sgs_engine_run(loaded->engine, NULL, NULL);
     double done = sgs_now_ms();
-    if (!sgs_best_class(loaded->engine, &loaded->image, loaded->front_end.model, &class_id, failure))
+    if (!sgs_answer_find(&answer, loaded->engine, &loaded->image, loaded->front_end.model, failure))
         return invoke_failed();
     double decided = sgs_now_ms();
     sgs_say("model invoke time: %f ms", done - started);
     sgs_say("post process time: %f ms", decided - done);
-    sgs_say("class id: %d", class_id);
+    if (answer.levels)
+        sgs_say_embedding(answer.levels, answer.count, answer.scale);
+    else
+        sgs_say("class id: %d", answer.class_id);
     return true;
 }
 

@@ -7,7 +7,7 @@ static const uint32_t crc_of_nibble[16] = {
     0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C,
 };
 
-uint32_t sgs_crc32(const uint8_t *p, size_t n)
+uint32_t sgs_crc32_after(uint32_t before, const uint8_t *p, size_t n)
 {
     uint32_t table[8][256];
     for (uint32_t i = 0; i < 256; i++) {
@@ -17,7 +17,7 @@ uint32_t sgs_crc32(const uint8_t *p, size_t n)
     for (uint32_t i = 0; i < 256; i++)
         for (int k = 1; k < 8; k++)
             table[k][i] = table[0][table[k - 1][i] & 255] ^ table[k - 1][i] >> 8;
-    uint32_t crc = ~UINT32_C(0);
+    uint32_t crc = ~before;
     for (; n >= 8; n -= 8, p += 8) {
         uint32_t a = crc ^ sgs_u32(p), b = sgs_u32(p + 4);
         crc = table[7][a & 255] ^ table[6][a >> 8 & 255] ^ table[5][a >> 16 & 255] ^ table[4][a >> 24] ^
@@ -26,6 +26,11 @@ uint32_t sgs_crc32(const uint8_t *p, size_t n)
     for (; n; n--, p++)
         crc = table[0][(crc ^ *p) & 255] ^ crc >> 8;
     return ~crc;
+}
+
+uint32_t sgs_crc32(const uint8_t *p, size_t n)
+{
+    return sgs_crc32_after(0, p, n);
 }
 
 /* Bytes that follow a first byte, what it holds of the number, and the least number so long a form may stand for. */
