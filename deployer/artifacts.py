@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from deployer.errors import MissingArtifact
+from toolchain_wrappers import intake
 
 VERSION = 1
 MANIFEST = "manifest.json"
@@ -38,9 +37,6 @@ class Manifest:
     created: str
     version: int = VERSION
     command: str = "convert"
-
-
-_ADAPTER = TypeAdapter(Manifest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +80,10 @@ def load(folder: Path) -> Artifacts:
     """What is in the store. Raises MissingArtifact when nothing, or nothing usable, is there."""
     path = folder / MANIFEST
     try:
-        manifest = _ADAPTER.validate_python(json.loads(path.read_text(encoding="utf-8")))
+        manifest = intake.record(Manifest, json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as e:
         raise MissingArtifact(f"no converted model in {folder}", hint="`deploy convert` makes it") from e
-    except (OSError, ValueError, ValidationError) as e:
+    except (OSError, ValueError) as e:
         raise MissingArtifact(f"{path} cannot be used ({e})", hint="`deploy convert` makes it again") from e
     return Artifacts(folder=folder, manifest=manifest)
 

@@ -254,7 +254,7 @@ class Project:
     def wants_sdk(self) -> bool:
         """Whether the board's programs come from an SDK: `sdk:` is there, and `program:` names no ready one."""
         settings = self.deployment.settings
-        return settings.program is None and "sdk" in settings.model_fields_set
+        return settings.program is None and settings.sdk is not None
 
     @property
     def program_path(self) -> Path:

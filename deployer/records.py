@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from board_runner.errors import UsageError
 from deployer.logs.said import Said
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 VERSION = 3
 
@@ -170,8 +170,6 @@ def _third(fields: dict[str, Any]) -> dict[str, Any]:
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _second, 2: _third}
 """Version n -> what makes its fields those of version n + 1."""
 
-_ADAPTER = TypeAdapter(RunRecord)
-
 
 def new_id(kind: str) -> tuple[str, str]:
     """A record's id, sortable by time, and its creation time (ISO 8601, UTC)."""
@@ -202,8 +200,6 @@ def of_fields(fields: Any, *, place: str) -> RunRecord:
         fields = MIGRATIONS[version](fields)
         version = fields["version"]
     try:
-        return _ADAPTER.validate_python(fields)
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{place}: damaged run record: {where}: {first['msg']}") from e
+        return intake.record(RunRecord, fields)
+    except Fault as e:
+        raise UsageError(f"{place}: damaged run record: {e}") from e

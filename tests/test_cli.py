@@ -17,7 +17,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
     """`deploy --help` stays light: no numpy, no paramiko, no rich, no command module."""
     code = (
         "import sys; from deployer import cli; code = cli.execute(['--help']);"
-        "heavy = [m for m in ('numpy', 'paramiko', 'rich', 'yaml', 'pydantic') if m in sys.modules];"
+        "heavy = [m for m in ('numpy', 'paramiko', 'rich', 'yaml', 'msgspec') if m in sys.modules];"
         "heavy += [m for m in sys.modules if m.startswith('deployer.cli.')];"
         "print('HEAVY', heavy); sys.exit(code)"
     )

@@ -8,20 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from toolchain_wrappers import intake
 from toolchain_wrappers.errors import ToolchainError
+from toolchain_wrappers.intake import Fault, Section
 
-M = TypeVar("M", bound=BaseModel)
-
-
-class Section(BaseModel):
-    """A part of a profile: frozen, and closed to keys nobody reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+S = TypeVar("S", bound=Section)
 
 
-class Failure(Section):
+class Failure(Section, frozen=True, kw_only=True):
     """A failure phrase in words, and what helps."""
 
     pattern: str
@@ -29,7 +24,7 @@ class Failure(Section):
     cure: str
 
 
-def load(model: type[M], folder: Path, name: str, changes: Mapping[str, Any] | None = None) -> M:
+def load(kind: type[S], folder: Path, name: str, changes: Mapping[str, Any] | None = None) -> S:
     """`NAME.yaml` and, as `failures`, `NAME_failures.yaml` of `folder`, with a user's `changes` laid over.
 
     Raises ToolchainError that names the key for a value that is not allowed.
@@ -37,10 +32,10 @@ def load(model: type[M], folder: Path, name: str, changes: Mapping[str, Any] | N
     fields = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
     fields["failures"] = yaml.safe_load((folder / f"{name}_failures.yaml").read_text(encoding="utf-8"))
     try:
-        return model.model_validate(_laid_over(fields, changes or {}))
-    except (ValidationError, re.error) as e:
+        return intake.record(kind, _laid_over(fields, changes or {}))
+    except Fault as e:
         raise ToolchainError(
-            f"toolchain profile: {_first(e)}", hint=f"configs/toolchains/{name}.yaml lists the keys"
+            f"toolchain profile: {e}", hint=f"configs/toolchains/{name}.yaml lists the keys"
         ) from e
 
 
@@ -54,8 +49,11 @@ def _laid_over(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
     return merged
 
 
-def _first(error: ValidationError | re.error) -> str:
-    if isinstance(error, re.error):
-        return f"not a regular expression: {error}"
-    fault = error.errors()[0]
-    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+def pattern(field: str, text: str, group: str | None = None) -> None:
+    """Refuse what is no regular expression, or one without this named group. Raises Fault for `field`."""
+    try:
+        groups = re.compile(text).groupindex
+    except re.error as e:
+        raise Fault((field,), f"is not a regular expression: {e}") from e
+    if group is not None and group not in groups:
+        raise Fault((field,), f"wants a group called {group}")

@@ -28,7 +28,7 @@ def tree(project: Project) -> SdkTree:
 
     Raises ConfigError for an architecture that the stand-in does not have, ToolchainError for a wrong profile.
     """
-    section = project.deployment.settings.sdk
+    section = project.deployment.settings.sdk or SdkSection()
     known = profile.load(resources.configs_dir() / "toolchains", section.profile)
     if section.dir is not None:
         return SdkTree(root=project.deployment.resolve(section.dir), profile=known)
@@ -53,7 +53,7 @@ def jobs(
     found = tree(project)
     source = f"{found.profile.source}/"
     wanted = [target.strip("/").removeprefix(source) for target in targets] or default_targets(project, found)
-    first = _job(project, project.deployment.settings.sdk, found, jobs)
+    first = _job(project, project.deployment.settings.sdk or SdkSection(), found, jobs)
     return [replace(first, target=each, clean=clean and not index) for index, each in enumerate(wanted)]
 
 

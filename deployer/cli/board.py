@@ -9,6 +9,7 @@ from rich.table import Table
 
 from board_runner.errors import UsageError
 from deployer.board import ssh
+from deployer.board.config import as_data
 from deployer.cli import board_add, board_run, emulate, fleet, probed
 from deployer.cli.console import results
 from deployer.cli.options import Asked, Session, boards, chosen, common, named
@@ -42,7 +43,7 @@ def list_boards(session: Session, asked: Asked) -> None:
             table.add_row(name, item.address, str(item.directory), item.chip or "not set", *labels)
         results().print(table if shown else "no boards yet; `deploy board add NAME ADDRESS` adds one")
 
-    session.show([item.model_dump(mode="json") | {"address": item.address} for item in shown], text)
+    session.show([as_data(item) | {"address": item.address} for item in shown], text)
 
 
 @command.command("probe")

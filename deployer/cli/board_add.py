@@ -19,6 +19,8 @@ from deployer.fleet import find as search
 from deployer.fleet import jobs
 from deployer.fleet.add import add_board
 from deployer.fleet.jobs import Probed
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 
 @click.command("add")
@@ -88,9 +90,8 @@ def find(session: Session, addresses: str, port: int, timeout_s: float) -> None:
 def _probed(session: Session, name: str, fields: dict[str, Any]) -> Probed:
     own = {key: value for key, value in fields.items() if value and key not in ("groups", "tags")}
     try:
-        config = BoardConfig.model_validate({**own, "name": name})
-    except ValueError as e:
-        first = str(e).splitlines()
-        raise ConfigError(f"board {name}: {' '.join(line.strip() for line in first[1:3])}") from e
+        config = intake.record(BoardConfig, {**own, "name": name})
+    except Fault as e:
+        raise ConfigError(f"board {name}: {e}") from e
     with session.progress() as emit:
         return jobs.probe(config, emit)

@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Make MODEL.onnx and MODEL_sim.onnx from a checkpoint folder (args.yml, chkpnt.pt), and verify them."""
     section = session.deployment.settings.model
-    section = section.model_copy(update={"name": model or section.name})
+    section = section.replace(name=model or section.name)
     if examine is not None:
         _examine(session, examine, section.name)
         return

@@ -37,4 +37,4 @@ def _as_known(there: Declared) -> BoardConfig:
     """The board as its worker reaches it: for what is shown, no connection is made from here."""
     if not there.address:
         return BoardConfig(name=there.name, host=there.name)
-    return parse_address(there.address).model_copy(update={"name": there.name})
+    return parse_address(there.address).replace(name=there.name)

@@ -44,7 +44,8 @@ def command(
     if from_sdk is not None and chip is not None:
         from deployer import from_sdk as sdk_files
 
-        files = sdk_files.files(from_sdk, chip=chip, aarch=session.deployment.settings.sdk.aarch)
+        sdk = session.deployment.settings.sdk
+        files = sdk_files.files(from_sdk, chip=chip, aarch=None if sdk is None else sdk.aarch)
     push(session, project, asked, files=files, chip=chip, dry_run=dry_run, replace=replace, command="push")
 
 

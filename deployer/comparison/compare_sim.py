@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from board_runner.contract import Array
 from board_runner.errors import UsageError
 from deployer import artifacts, prepare
@@ -133,7 +135,7 @@ def compare_stages(
             made.append(runner.run(name))
     _same_inputs(made, clips if "board" in to_run else None)
     kept, left_out = _common(made) if request.common or request.reference is not None else (made, ())
-    limits = Limits(**project.deployment.settings.limits.model_dump())
+    limits = Limits(**msgspec.structs.asdict(project.deployment.settings.limits))
     if not project.labels:  # the largest element of an embedding decides nothing
         limits = replace(limits, top1_min=0.0)
     judged = judge(kept, limits, targets=_targets(kept))

@@ -19,12 +19,12 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
 from deployer import whole_file
 from deployer.errors import MissingArtifact
+from toolchain_wrappers import intake
 
 VERSION = 1
 MANIFEST = "outputs.json"
@@ -56,9 +56,6 @@ class Manifest:
     chip: str = ""
     outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     version: int = VERSION
-
-
-_ADAPTER = TypeAdapter(Manifest)
 
 
 class OutputFolder(Mapping[str, Mapping[str, Array]]):
@@ -190,10 +187,10 @@ def input_sha256(tensor: Array) -> str:
 
 def _manifest(path: Path) -> Manifest:
     try:
-        manifest = _ADAPTER.validate_python(json.loads(path.read_text(encoding="utf-8")))
+        manifest = intake.record(Manifest, json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as e:
         raise MissingArtifact(f"no outputs of a stage in {path.parent}", hint="--save DIR keeps some") from e
-    except (OSError, ValueError, ValidationError) as e:
+    except (OSError, ValueError) as e:
         raise MissingArtifact(f"{path}: not a manifest of outputs: {e}") from e
     if manifest.version != VERSION:
         raise MissingArtifact(f"{path}: version {manifest.version}; this `deploy` reads {VERSION}")

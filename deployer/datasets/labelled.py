@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
-
 from deployer.datasets import stored
 
 VERSION = 1
@@ -60,9 +58,6 @@ class Manifest:
         return stored.save(self, folder)
 
 
-_ADAPTER = TypeAdapter(Manifest)
-
-
 def load(path: Path) -> Manifest:
     """Read a manifest, or that of a folder; raises MissingArtifact or InputError."""
-    return stored.load(path, _ADAPTER, version=VERSION, made_by=MADE_BY)
+    return stored.load(path, Manifest, version=VERSION, made_by=MADE_BY)

@@ -7,11 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from board_runner.errors import InputError
 from deployer import whole_file
 from deployer.errors import MissingArtifact
+from toolchain_wrappers import intake
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,20 +37,15 @@ def save(manifest: DataclassInstance, folder: Path) -> Path:
     return path
 
 
-def load(path: Path, adapter: TypeAdapter[M], *, version: int, made_by: str) -> M:
+def load(path: Path, kind: type[M], *, version: int, made_by: str) -> M:
     """Read a manifest, or that of a folder; raises MissingArtifact (the hint names `made_by`) or InputError."""
     file = path / NAME if path.is_dir() else path
     try:
-        manifest = adapter.validate_json(file.read_bytes())
+        manifest = intake.record(kind, json.loads(file.read_bytes()))
     except OSError as e:
         raise MissingArtifact(f"cannot read {file}: {e.strerror}", hint=f"{made_by} makes a manifest") from e
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise InputError(
-            f"{file}: damaged manifest: {where or 'all of it'}: {first['msg']}",
-            hint=f"{made_by} makes such a manifest",
-        ) from e
+    except (ValueError, RecursionError) as e:  # no JSON, or not of this kind
+        raise InputError(f"{file}: damaged manifest: {e}", hint=f"{made_by} makes such a manifest") from e
     if manifest.version != version:
         raise InputError(f"{file}: a manifest of version {manifest.version}; this deploy reads {version}")
     return manifest

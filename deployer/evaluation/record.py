@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from board_runner.errors import UsageError
 from deployer.evaluation.kinds import Measured
 from deployer.evaluation.versus import Versus
 from deployer.records import BoardInfo
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 KIND = "eval"
 VERSION = 1
@@ -77,17 +77,12 @@ class EvalRecord:
     version: int = VERSION
 
 
-_ADAPTER = TypeAdapter(EvalRecord)
-
-
 def of_fields(fields: Any, *, place: str) -> EvalRecord:
     """A record from its JSON, as the history has it; raises UsageError, which names `place`."""
     try:
-        record = _ADAPTER.validate_python(fields)
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{place}: no record of an evaluation: {where}: {first['msg']}") from e
+        record = intake.record(EvalRecord, fields)
+    except Fault as e:
+        raise UsageError(f"{place}: no record of an evaluation: {e}") from e
     if record.kind != KIND or record.version != VERSION:
         raise UsageError(
             f"{place}: a record of kind {record.kind!r}, version {record.version}; "

@@ -141,7 +141,7 @@ def _connected(config: BoardConfig | None) -> Iterator[Board | None]:
     if config is None:
         yield None
         return
-    with SshBoard(config.model_copy(update={"chip": None})) as board:
+    with SshBoard(config.replace(chip=None)) as board:
         yield board
 
 

@@ -8,21 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from deployer.board.config import BoardConfig
-from deployer.checked import shape
 from deployer.errors import ConfigError
 from deployer.settings import yaml_source
 from deployer.settings.config_errors import HINT, complaint, nearest
 from deployer.settings.yaml_source import Key, YamlSource
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 _MERGED = ("env", "places")
 """Maps, of which a more special setting adds or replaces single entries."""
 
 _NEVER_NULL = frozenset(
-    name
-    for name in shape(BoardConfig).kinds
-    if getattr(BoardConfig, name, ...) is not None  # one that has no value of its own is required, or is made
-)
+    field.encode_name for field in msgspec.structs.fields(BoardConfig) if field.default is not None
+) | {"port", "user"}  # their default is what every board has
 
 _NAME = re.compile(r"[^\W_][\w.+-]*\Z")
 _NOT_SHARED = frozenset({"name", "groups"})
@@ -145,7 +146,7 @@ class _Reader:
             )
         if config.key is None:
             return config
-        return config.model_copy(update={"key": self._source.path.parent.resolve() / config.key.expanduser()})
+        return config.replace(key=self._source.path.parent.resolve() / config.key.expanduser())
 
     def _groups_of(self, own: _Layer, groups: Mapping[str, _Layer]) -> list[_Layer]:
         wanted = own.fields.get("groups") or []
@@ -165,9 +166,9 @@ class _Reader:
 
     def _validated(self, fields: Mapping[str, Any], locate: Any) -> BoardConfig:
         try:
-            return BoardConfig.model_validate(fields)
-        except ValueError as e:
-            raise complaint(self._source, e, BoardConfig, locate=locate) from e
+            return intake.record(BoardConfig, fields)
+        except Fault as e:
+            raise complaint(self._source, e, locate(e.key)) from e
 
     def _at(self, key: Key) -> Any:
         value: Any = self._source.data

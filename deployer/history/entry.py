@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from pydantic_core import to_json
-
 from board_runner.errors import InputError, UsageError
 from deployer.history import headline
 from deployer.history.headline import Headline
 from deployer.records import RunRecord
+from toolchain_wrappers import intake
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(min|h|d|w)")
@@ -114,7 +113,7 @@ class Columns:
     @classmethod
     def of(cls, record: Kept) -> Columns:
         """A record of ours, as it will be kept."""
-        text = to_json(record, inf_nan_mode="constants", fallback=str).decode()
+        text = json.dumps(intake.plain(record), ensure_ascii=False, separators=(",", ":"))
         board = (
             None
             if record.board is None

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
 from deployer.layers.measure import Errors
 from deployer.layers.report import LayerReport, LayerRow
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 from toolchain_wrappers.sigmastar import layer_lines
 from toolchain_wrappers.sigmastar.layer_lines import LayerLine
 
 JSON, LINES, PLOT = "layers.json", "layers.txt", "layers.svg"
-
-_ADAPTER = TypeAdapter(LayerReport)
 
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 120
@@ -43,11 +42,9 @@ def parse(fields: Mapping[str, Any], place: str) -> LayerReport:
         rows = [
             {**row, **{key: _parsed(row[key]) for key in ("accumulated", "single")}} for row in fields["rows"]
         ]
-        return _ADAPTER.validate_python({**fields, "rows": rows})
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{place}: no report on layers: {where}: {first['msg']}") from e
+        return intake.record(LayerReport, {**fields, "rows": rows, "jump": None})  # which is found in them
+    except Fault as e:
+        raise UsageError(f"{place}: no report on layers: {e}") from e
     except (KeyError, TypeError) as e:
         raise UsageError(f"{place}: no report on layers ({e!r})") from e
 

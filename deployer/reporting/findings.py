@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
-
 from board_runner.errors import UsageError
 from deployer.measuring import steadiness
 from deployer.measuring.warmth import Warmth
 from deployer.records import RunRecord
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +63,12 @@ class Findings:
             yield f"Not compared: {self.not_compared}."
 
 
-_ADAPTER = TypeAdapter(Findings)
-
-
 def of(record: RunRecord) -> Findings:
     """As the record has them; a record of an earlier version is judged now. Raises UsageError for damaged ones."""
     try:
-        kept = _ADAPTER.validate_python(dict(record.measured))
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in ("measured", *first["loc"]))
-        raise UsageError(f"{record.id}: damaged run record: {where}: {first['msg']}") from e
+        kept = intake.record(Findings, dict(record.measured))
+    except Fault as e:
+        raise UsageError(f"{record.id}: damaged run record: measured.{e}") from e
     if "steady" in record.measured or not record.counted:
         return kept
     judged = steadiness.judge(record.counted)

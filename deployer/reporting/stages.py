@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from board_runner.errors import UsageError
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,17 +95,12 @@ class Stages:
         return all(row.passed for row in self.comparisons)
 
 
-_ADAPTER = TypeAdapter(Stages)
-
-
 def parse(fields: Mapping[str, Any], place: str) -> Stages:
     """From the JSON object; raises UsageError naming `place` and the field that is wrong."""
     try:
-        return _ADAPTER.validate_python(fields)
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        return intake.record(Stages, fields)
+    except Fault as e:
         raise UsageError(
-            f"{place}: no comparison of stages: {where}: {first['msg']}",
+            f"{place}: no comparison of stages: {e}",
             hint="`deploy compare-sim float fixed --json > stages.json` writes one",
         ) from e

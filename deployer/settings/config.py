@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from deployer.board.config import BoardConfig, parse_address
-from deployer.checked import Checked
 from deployer.errors import ConfigError
 from deployer.fleet import inventory
 from deployer.settings import yaml_source
 from deployer.settings.config_errors import complaint, listed, nearest
-
-if TYPE_CHECKING:  # their text is what counts
-    from deployer.checked_kinds import (
-        AbsolutePath,
-        AtLeastNone,
-        AtLeastOne,
-        Cosine,
-        Distance,
-        Positive,
-        Share,
-    )
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault, Section
 
 FILE_NAME = "deploy.yaml"
 
+AtLeastOne = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
 
-class ModelSection(Checked):
+
+class ModelSection(Section, frozen=True, kw_only=True):
     """Which model, and where it comes from; `onnx` unset means the shipped one.
 
     `image` is a ready-made eat.img, such as the vendor's: it is pushed as it is, and nothing is converted.
@@ -38,17 +34,17 @@ class ModelSection(Checked):
     onnx: Path | None = None
     image: Path | None = None
     checkpoint: Path | None = None
-    labels: str | Path | list[str] | None = None
+    labels: str | list[str] | None = None
 
 
-class AudioSection(Checked):
+class AudioSection(Section, frozen=True, kw_only=True):
     """Folders of prepared wavs; without `calibration` the clips serve for that as well."""
 
     clips: Path | None = None
     calibration: Path | None = None
 
 
-class RuntimeSection(Checked):
+class RuntimeSection(Section, frozen=True, kw_only=True):
     """Where a vendor's tools run.
 
     `docker_dir` is the vendor's folder with run_docker.sh: image and mounts come from it where they are not set.
@@ -62,13 +58,13 @@ class RuntimeSection(Checked):
     options: tuple[str, ...] = ()
 
 
-class ToolchainSection(RuntimeSection):
+class ToolchainSection(RuntimeSection, frozen=True, kw_only=True):
     """The vendor's trees; unset paths mean the built-in stand-in."""
 
     kind: Literal["sigmastar"] = "sigmastar"
     models_dir: Path | None = None
     tools_dir: Path | None = None
-    profile: dict[str, Any] = {}  # noqa: RUF012  (each record gets its own)
+    profile: dict[str, Any] = msgspec.field(default_factory=dict)
     stall_timeout_s: Positive = 1800.0
     conv_input_format: Literal["ALL_UINT8", "ALL_INT16", "CONV2D_INT16", "DEPTHWISE_INT16", "AUTO"] = "AUTO"
     tensor_arrays: tuple[str, ...] = ()
@@ -76,7 +72,7 @@ class ToolchainSection(RuntimeSection):
     cfg: Path | None = None
 
 
-class SdkSection(RuntimeSection):
+class SdkSection(RuntimeSection, frozen=True, kw_only=True):
     """The vendor's board SDK; without `dir` the built-in stand-in, which builds this project's own C programs.
 
     `defconfig` is only held against what the SDK is configured for; `aarch` is the folder below out/ to take.
@@ -86,34 +82,38 @@ class SdkSection(RuntimeSection):
     defconfig: str | None = None
     aarch: str | None = None
     jobs: AtLeastOne | None = None
-    profile: dict[str, Any] = {}  # noqa: RUF012  (each record gets its own)
+    profile: dict[str, Any] = msgspec.field(default_factory=dict)
     stall_timeout_s: Positive = 900.0
 
 
-class BoardSimulatorSection(Checked):
+class BoardSimulatorSection(Section, frozen=True, kw_only=True):
     """The vendor's `dla_simulator` on the board, from which `compare-sim board` gets tensors; its input files."""
 
-    path: AbsolutePath | None = None
+    path: PurePosixPath | None = None
     format: Literal["RAWDATA_NHWC", "DUMP_RAWDATA"] = "RAWDATA_NHWC"
 
+    def __post_init__(self) -> None:
+        if self.path is not None and not self.path.is_absolute():
+            raise Fault(("path",), "must be an absolute path, such as /customer/prog_dla_dla_simulator")
 
-class BenchSection(Checked):
+
+class BenchSection(Section, frozen=True, kw_only=True):
     """How often, and how long to wait for one run."""
 
     runs: AtLeastOne = 10
-    warm_up: AtLeastNone = 1  # starts before those that count
+    warm_up: Annotated[int, Meta(ge=0)] = 1  # starts before those that count
     timeout_s: Positive = 60.0
 
 
-class LimitsSection(Checked):
+class LimitsSection(Section, frozen=True, kw_only=True):
     """What `compare-sim` holds every stage against."""
 
-    cosine_min: Cosine = 0.99
-    rmse_max: Distance = 0.1
-    top1_min: Share = 0.9
+    cosine_min: Annotated[float, Meta(ge=-1, le=1)] = 0.99
+    rmse_max: Annotated[float, Meta(ge=0)] = 0.1
+    top1_min: Annotated[float, Meta(ge=0, le=1)] = 0.9
 
 
-class Settings(Checked):
+class Settings(Section, frozen=True, kw_only=True):
     """The whole of `deploy.yaml`."""
 
     version: Literal[1] = 1
@@ -122,7 +122,7 @@ class Settings(Checked):
     audio: AudioSection = AudioSection()
     toolchain: ToolchainSection = ToolchainSection()
     program: Path | None = None
-    sdk: SdkSection = SdkSection()
+    sdk: SdkSection | None = None  # where it is there, programs are built
     board_simulator: BoardSimulatorSection = BoardSimulatorSection()
     inventory: Path | None = None
     boards: Any = None  # these three are read by deployer/fleet/inventory.py
@@ -187,9 +187,9 @@ def load(path: Path | None, *, start: Path | None = None) -> Deployment:
     source = yaml_source.read(found)
     try:
         # A section whose every line is commented out is null in YAML, and means the defaults.
-        settings = Settings.model_validate({k: v for k, v in source.data.items() if v is not None})
-    except ValueError as e:
-        raise complaint(source, e, Settings, locate=lambda key: key) from e
+        settings = intake.record(Settings, {k: v for k, v in source.data.items() if v is not None})
+    except Fault as e:
+        raise complaint(source, e, e.key) from e
     root = found.parent.resolve()
     known = inventory.parse(source, inventory.DEPLOY_YAML)
     if settings.inventory is not None:

@@ -80,6 +80,7 @@ def _collect(node: yaml.Node | None, key: Key, lines: dict[Key, int], path: Path
     if isinstance(node, yaml.MappingNode):
         seen: set[Any] = set()
         for name, value in node.value:
+            _check_text(name, path)
             child = (*key, str(name.value))
             if name.value in seen:  # YAML lets the last one win in silence
                 raise ConfigError(f"{path}:{name.start_mark.line + 1}: key {name.value!r} is there twice")
@@ -90,3 +91,13 @@ def _collect(node: yaml.Node | None, key: Key, lines: dict[Key, int], path: Path
         for index, value in enumerate(node.value):
             lines[(*key, index)] = value.start_mark.line + 1
             _collect(value, (*key, index), lines, path)
+    elif isinstance(node, yaml.ScalarNode):
+        _check_text(node, path)
+
+
+def _check_text(node: yaml.Node, path: Path) -> None:
+    """YAML's `\\ud800` is half of a character: no file, board or terminal takes it."""
+    try:
+        str(node.value).encode()
+    except UnicodeEncodeError as e:
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: {node.value!r} is no text ({e.reason})") from e

@@ -8,17 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 import board_runner
 from board_runner.quant.sensitivity import Site
 from deployer import artifacts
 from deployer.project import Project
 from deployer.tuning.candidates import Result
 from deployer.tuning.lab import Clips
-
-_SITES = TypeAdapter(tuple[Site, ...])
-_RESULTS = TypeAdapter(dict[str, Result])
+from toolchain_wrappers import intake
 
 
 class Tried:
@@ -31,9 +27,9 @@ class Tried:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             if fields["identity"] == identity:
-                self.sites = _SITES.validate_python(fields["sites"])
-                self.results = _RESULTS.validate_python(fields["results"])
-        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+                self.sites = intake.record(tuple[Site, ...], fields["sites"])
+                self.results = intake.record(dict[str, Result], fields["results"])
+        except (OSError, ValueError, KeyError, TypeError):
             pass  # nothing usable: everything is tried anew
 
     def keep_sites(self, sites: Sequence[Site]) -> None:

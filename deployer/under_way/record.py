@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from board_runner.errors import InputError
 from deployer.under_way.process import Process
-
-if TYPE_CHECKING:  # who tells needs no pydantic
-    from pydantic import TypeAdapter
+from toolchain_wrappers import intake
 
 VERSION = 1
 
@@ -120,18 +117,11 @@ def as_data(standing: Standing) -> dict[str, Any]:
     }
 
 
-@functools.cache
-def _adapter() -> TypeAdapter[UnderWay]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(UnderWay)
-
-
 def of_json(text: bytes, *, place: str) -> UnderWay:
     """What a file holds. Raises InputError, which names `place`, for anything else."""
     try:
-        told = _adapter().validate_json(text)
-    except ValueError as e:  # pydantic's ValidationError is one
+        told = intake.record(UnderWay, json.loads(text))
+    except (ValueError, RecursionError) as e:  # no JSON, or of another kind
         raise InputError(f"{place}: tells of no command of this deploy") from e
     if told.version != VERSION:
         raise InputError(f"{place}: told by another version of deploy")

@@ -27,7 +27,7 @@ from pathlib import Path
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 port, user, key, count = sys.argv[1:]
-board = BoardConfig(name="bench", host="127.0.0.1", port=int(port), user=user, key=Path(key))
+board = BoardConfig(name="bench", host="127.0.0.1", own_port=int(port), own_user=user, key=Path(key))
 with SshBoard(board) as connection:
     for _ in range(int(count)):
         done = connection.run(["true"], timeout_s=10)

@@ -108,8 +108,8 @@ def version() -> str:
 
 
 def _reached(emulated: EmulatedBoard) -> SshBoard:
-    config = BoardConfig(name="emulated", host=emulated.host, port=emulated.port, host_key="off")
-    return SshBoard(config.model_copy(update={"connect_timeout_s": 60}))
+    config = BoardConfig(name="emulated", host=emulated.host, own_port=emulated.port, host_key="off")
+    return SshBoard(config.replace(connect_timeout_s=60))
 
 
 def _push_rate(board: SshBoard, payload: Path) -> float:

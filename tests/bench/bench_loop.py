@@ -57,7 +57,7 @@ def row(kind: str, folder: Path, runs: int, delay_ms: float) -> None:
         with Wire(place.config.host, place.config.port) as wire:
             wire.delay_s = delay_ms / 1000
             began = time.monotonic()
-            through = place.config.model_copy(update={"host": wire.host, "port": wire.port})
+            through = place.config.replace(host=wire.host, own_port=wire.port)
             with SshBoard(through) as board:
                 connected = time.monotonic()
                 done = bench(board, Program(directory=FOLDER), ["a.wav"], runs=runs, emit=ignore)

@@ -20,12 +20,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from board_runner.errors import DeployError
-from deployer.board.config import BoardConfig
+from deployer.board.config import BoardConfig, as_data
 from deployer.board.ssh import SshBoard
 from deployer.errors import INTERRUPTED
 from deployer.events import Event, Warned
 from deployer.push import BoardFile, push
 from deployer.release.keeping import collect
+from toolchain_wrappers import intake
 
 _REPOSITORY = Path(__file__).parents[2]
 _PATIENCE_S = 150.0
@@ -89,7 +90,7 @@ class Client:
         self._count += 1
         spec = self._folder / f"{self._count}.json"
         job = {
-            "config": config.model_dump(mode="json"),
+            "config": as_data(config),
             "files": [[str(f.source), str(f.name), f.executable] for f in files],
             "run": list(run),
             "collect": collect,
@@ -185,7 +186,7 @@ def _outcome(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _work(job: Mapping[str, Any], emit: Any) -> dict[str, Any]:
-    config = BoardConfig.model_validate(job["config"])
+    config = intake.record(BoardConfig, job["config"])
     files = [BoardFile(source=Path(s), name=PurePosixPath(n), executable=x) for s, n, x in job["files"]]
     with SshBoard(config, emit=emit) as board:
         if files:

@@ -140,7 +140,7 @@ def built(folder: Path, kind: Kind) -> Iterator[Rig]:
             listening(place)
             wire = stack.enter_context(Wire(place.config.host, place.config.port))
         operator = stack.enter_context(client(folder, netns=network.client))
-        through = place.config.model_copy(update={"host": wire.host, "port": wire.port})
+        through = place.config.replace(host=wire.host, own_port=wire.port)
         yield Rig(
             place=place,
             config=through,

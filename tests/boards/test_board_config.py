@@ -6,10 +6,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from deployer.board.config import BoardConfig, parse_address
 from deployer.errors import ConfigError
+from toolchain_wrappers import intake
+from toolchain_wrappers.intake import Fault
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,8 @@ def test_an_address_is_shown_as_it_can_be_typed() -> None:
 )
 def test_wrong_values_are_refused(wrong: dict[str, Any]) -> None:
     """A record that exists is one that can be used."""
-    with pytest.raises(ValidationError):
-        BoardConfig.model_validate({"name": "b", "host": "h", **wrong})
+    with pytest.raises(Fault):
+        intake.record(BoardConfig, {"name": "b", "host": "h", **wrong})
 
 
 def test_defaults_are_those_of_a_factory_board() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from deployer.board.base import Completed
+from deployer.board.config import as_data
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable, MissingArtifact, ProgramFailed
 from deployer.run import Program, run_clip
@@ -37,12 +39,13 @@ KINDS = {
 }
 
 CLIENT = """
-import sys
+import json, sys
 from pathlib import PurePosixPath
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.running import guard
-with SshBoard(BoardConfig.model_validate_json(sys.argv[1])) as board:
+from toolchain_wrappers import intake
+with SshBoard(intake.record(BoardConfig, json.loads(sys.argv[1]))) as board:
     guard.run(board, ["sh", "-c", sys.argv[2]], timeout_s=60, cwd=PurePosixPath("/tmp"))
 """
 
@@ -70,7 +73,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if reason := kind_missing(REAL_KINDS[name]):
         pytest.skip(reason)
     with real(tmp_path_factory.mktemp(request.param), REAL_KINDS[name]) as running:
-        yield replace(running, config=running.config.model_copy(update={"client": client}))
+        yield replace(running, config=running.config.replace(client=client))
 
 
 def _frame(place: Place) -> Frame:
@@ -172,7 +175,7 @@ def test_a_killed_client_leaves_no_process(shared: Place) -> None:
         "trap '' PIPE; trap 'echo cleaned >>/tmp/said; exit' TERM\n"
         "echo began >/tmp/said; while :; do sleep 0.1; done"
     )
-    config = shared.config.model_dump_json()
+    config = json.dumps(as_data(shared.config))
     client = subprocess.Popen([sys.executable, "-c", CLIENT, config, script], env=dict(os.environ))
     try:
         deadline = time.monotonic() + 20

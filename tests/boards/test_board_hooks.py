@@ -21,7 +21,7 @@ CLIP = "5-203128-A-0_22.05k.wav"
 
 def _hooked(place: Place, **settings: Any) -> tuple[Counted, Callable[[], list[str]]]:
     """A board with hooks that write into a diary on it, and how to read that."""
-    config = place.config.model_copy(update=settings)
+    config = place.config.replace(**settings)
     diary = place.files.parent / "diary"
     return Counted(config), lambda: diary.read_text().split() if diary.exists() else []
 

@@ -53,7 +53,7 @@ def _listener(answer: bytes | None) -> Iterator[int]:
 
 
 def _unreachable(port: int, *, host: str = "127.0.0.1", timeout_s: float = 5.0) -> BoardUnreachable:
-    config = BoardConfig(name="b", host=host, port=port, connect_timeout_s=timeout_s)
+    config = BoardConfig(name="b", host=host, own_port=port, connect_timeout_s=timeout_s)
     with pytest.raises(BoardUnreachable) as caught, SshBoard(config):
         pass
     return caught.value

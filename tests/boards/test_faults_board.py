@@ -71,7 +71,7 @@ def test_a_reboot_in_mid_push_keeps_the_old_release(rig: Rig, at: float, tmp_pat
 def test_a_part_in_ram_that_a_reboot_took_is_sent_again(rig: Rig, tmp_path: Path) -> None:
     """What `places:` puts below /tmp is gone after a reboot; the next push notices and sends just that."""
     files = rig.release(tmp_path / "new")
-    config = rig.config.model_copy(update={"places": {"models/*": PurePosixPath("/tmp/deploy")}})
+    config = rig.config.replace(places={"models/*": PurePosixPath("/tmp/deploy")})
     assert rig.client.push(config, files).exit_code == 0
     assert rig.place.content() == content(files)
     rig.reboot()

@@ -23,7 +23,7 @@ BOARD = "root@192.168.1.10:22"
 
 def _asked(rig: Rig, **changes: Any) -> Outcome:
     """Facts, asked straight over the network."""
-    config = rig.place.config.model_copy(update={"connect_timeout_s": 1.0} | changes)
+    config = rig.place.config.replace(**{"connect_timeout_s": 1.0} | changes)
     started = time.monotonic()
     outcome = rig.client.start(config).wait()
     assert time.monotonic() - started < 6

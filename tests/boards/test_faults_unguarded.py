@@ -34,8 +34,8 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 def test_a_spoilt_greeting_is_a_board_that_cannot_be_reached(server: Place) -> None:
     """Before encryption no checksum guards a byte: what is read wrongly there is told as a lost board."""
     with Wire(server.config.host, server.config.port) as wire:
-        config = server.config.model_copy(update={"host": wire.host, "port": wire.port, "host_key": "off"})
-        config = config.model_copy(update={"client": "paramiko", "connect_timeout_s": 1.5})
+        config = server.config.replace(host=wire.host, own_port=wire.port, host_key="off")
+        config = config.replace(client="paramiko", connect_timeout_s=1.5)
         with SshBoard(config):
             answered_bytes = wire.from_board.passed_bytes
         refused = 0
@@ -55,8 +55,8 @@ def test_a_spoilt_greeting_is_a_board_that_cannot_be_reached(server: Place) -> N
 def test_a_spoilt_length_is_not_waited_for(server: Place) -> None:
     """The first byte of a packet is its length: a quarter of a gigabyte that never comes is no reason to wait."""
     with Wire(server.config.host, server.config.port) as wire:
-        config = server.config.model_copy(update={"host": wire.host, "port": wire.port, "host_key": "off"})
-        with SshBoard(config.model_copy(update={"client": "paramiko"})) as board:
+        config = server.config.replace(host=wire.host, own_port=wire.port, host_key="off")
+        with SshBoard(config.replace(client="paramiko")) as board:
             board.run(["true"], timeout_s=20)
             time.sleep(0.2)  # what ends the channel has come too
             wire.from_board.corrupt_at_byte = wire.from_board.passed_bytes

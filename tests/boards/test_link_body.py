@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from deployer.board.clients.channel import KEPT_BYTES
-from deployer.board.config import BoardConfig
+from deployer.board.config import BoardConfig, as_data
 from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable
 from tests.boards.conftest import Boards
@@ -25,10 +26,11 @@ CLIENTS = ("paramiko", "openssh")
 SERVERS = ("sshd", "dropbear")
 
 HOLD = """
-import sys, time
+import json, sys, time
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
-board = SshBoard(BoardConfig.model_validate_json(sys.argv[1])).connect()
+from toolchain_wrappers import intake
+board = SshBoard(intake.record(BoardConfig, json.loads(sys.argv[1]))).connect()
 print(board.run(["echo", "in"], timeout_s=20).stdout.decode().strip(), flush=True)
 time.sleep(60)
 """
@@ -48,7 +50,7 @@ def linked(
     if client == "openssh":
         _needs_ssh()
     place = boards.of(server)
-    config = place.config.model_copy(update={"client": client})
+    config = place.config.replace(client=client)
     board = SshBoard(config, state_dir=tmp_path_factory.mktemp("state")).connect()
     request.addfinalizer(board.close)
     return place, board
@@ -199,7 +201,7 @@ def test_a_killed_run_leaves_no_connection_open(boards: Boards, tmp_path: Path) 
     """`kill -9` of our process ends the `ssh` that held its connection."""
     _needs_ssh()
     place = boards.of("sshd")
-    config = place.config.model_copy(update={"client": "openssh"}).model_dump_json(exclude_defaults=True)
+    config = json.dumps(as_data(place.config.replace(client="openssh")))
     holder = subprocess.Popen([sys.executable, "-c", HOLD, config], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     with holder, holder.stdout:
@@ -222,7 +224,7 @@ def test_a_connection_begun_early_is_the_same(boards: Boards) -> None:
         assert board.run(["echo", "in"], timeout_s=20).stdout == b"in\n"
     place.board().begin().close()
     with pytest.raises(BoardUnreachable, match="connection refused"):
-        place.board(port=1).begin().connect()
+        place.board(own_port=1).begin().connect()
 
 
 def _holders(place: Place) -> list[list[str]]:
@@ -263,7 +265,7 @@ def test_a_board_whose_sftp_never_answers_has_none(monkeypatch: pytest.MonkeyPat
             return True
 
     monkeypatch.setattr(paramiko_link, "SFTP_TIMEOUT_S", 0.3)
-    with served(Mute) as port, SshBoard(BoardConfig(name="b", host="127.0.0.1", port=port)) as board:
+    with served(Mute) as port, SshBoard(BoardConfig(name="b", host="127.0.0.1", own_port=port)) as board:
         started = time.monotonic()
         assert board.sftp() is None and time.monotonic() - started < 5
         assert board.run(["anything"], timeout_s=10).stdout == b"ran\n"

@@ -23,12 +23,12 @@ def test_paramiko_is_whole_when_asked() -> None:
 
 
 def test_a_push_loads_only_what_it_needs() -> None:
-    """The command, the configuration and the connection need no pydantic, numpy, onnx, rich, elftools, tarfile."""
+    """The command, the configuration and the connection need no numpy, onnx, rich, elftools, tarfile."""
     _run(
         "import sys; from deployer import cli; cli.cli.get_command(None, 'push');"
         "from deployer.board.access.lean import load_paramiko; load_paramiko();"
         "from deployer.board.access import handshake; from deployer.board.config import parse_address;"
         "parse_address('root@10.0.0.2');"
-        "heavy = ('pydantic', 'numpy', 'onnx', 'rich', 'elftools', 'tarfile', 'subprocess', 'invoke');"
+        "heavy = ('numpy', 'onnx', 'rich', 'elftools', 'tarfile', 'subprocess', 'invoke');"
         "found = [name for name in heavy if name in sys.modules]; assert not found, found"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from deployer.board.access import memory, passwords
-from deployer.board.config import BoardConfig, parse_address
+from deployer.board.config import BoardConfig, as_data, parse_address
 from deployer.board.ssh import SshBoard, forget
 from deployer.errors import BoardUnreachable, ConfigError, LoginRefused
 from deployer.events import Event, Logged, Warned
@@ -25,12 +26,13 @@ from tests.boards.servers.loopback import make_key, wait_for
 
 CLIENTS = ("paramiko", "openssh")
 ASKING = """
-import os, sys
+import json, os, sys
 os.close(os.open(os.ttyname(0), os.O_RDWR))  # the first terminal of a session becomes its own
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
+from toolchain_wrappers import intake
 for _ in range(2):
-    with SshBoard(BoardConfig.model_validate_json(sys.argv[1])) as board:
+    with SshBoard(intake.record(BoardConfig, json.loads(sys.argv[1]))) as board:
         print(board.run(["echo", "in"], timeout_s=20).stdout.decode().strip(), flush=True)
 """
 
@@ -67,7 +69,7 @@ def _gets_in(config: BoardConfig) -> bool:
 )
 def test_every_way_in_is_open_to_both_clients(kind: str, client: str, boards: Boards) -> None:
     """Key, password, the server's questions, and root without password."""
-    assert _gets_in(boards.of(kind).config.model_copy(update={"client": client}))
+    assert _gets_in(boards.of(kind).config.replace(client=client))
 
 
 def test_a_wrong_password_is_refused_in_words(
@@ -135,11 +137,11 @@ def test_a_password_comes_from_the_keyring(boards: Boards, monkeypatch: pytest.M
 
 def test_a_password_is_asked_for_at_the_terminal_once(client: str, boards: Boards) -> None:
     """The prompt names the board and shows nothing of the answer; a second connection does not ask again."""
-    config = boards.of("openssh-password").config.model_copy(
-        update={"client": client, "password_env": None, "password_prompt": True}
+    config = boards.of("openssh-password").config.replace(
+        client=client, password_env=None, password_prompt=True
     )
     ours, theirs = pty.openpty()
-    words = [sys.executable, "-c", ASKING, config.model_dump_json(exclude_defaults=True)]
+    words = [sys.executable, "-c", ASKING, json.dumps(as_data(config))]
     asking = subprocess.Popen(
         words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True
     )
@@ -159,15 +161,13 @@ def test_a_password_is_asked_for_at_the_terminal_once(client: str, boards: Board
 
 def test_without_a_terminal_nobody_is_asked(boards: Boards) -> None:
     """A run without a terminal says so instead of waiting for an answer."""
-    config = boards.of("openssh-password").config.model_copy(
-        update={"password_env": None, "password_prompt": True}
-    )
+    config = boards.of("openssh-password").config.replace(password_env=None, password_prompt=True)
     done = subprocess.run(
         [
             sys.executable,
             "-c",
-            "import sys\n" + ASKING.split("\n", 3)[3],
-            config.model_dump_json(exclude_defaults=True),
+            "import json, sys\n" + ASKING.split("\n", 3)[3],
+            json.dumps(as_data(config)),
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -184,7 +184,7 @@ def test_a_jump_host_leads_to_the_board(client: str, boards: Boards, ssh_config:
     gate, board = boards.of("sshd"), boards.of("dropbear")
     ssh_config(_stanza("gate", gate))
     events: list[Event] = []
-    config = board.config.model_copy(update={"jump": "gate", "client": client})
+    config = board.config.replace(jump="gate", client=client)
     with SshBoard(config, emit=events.append) as connection:
         assert connection.run(["echo", "in"], timeout_s=20).stdout == b"in\n"
         server = connection.link().server
@@ -202,7 +202,8 @@ def test_a_board_that_the_jump_host_cannot_reach_is_told(
     """The error names the board, and that it is the way behind the jump host that fails."""
     gate = boards.of("sshd")
     ssh_config(_stanza("gate", gate))
-    config = BoardConfig(name="b", host="127.0.0.1", port=1, jump="gate", client=client, connect_timeout_s=5)  # type: ignore[arg-type]
+    config = BoardConfig(name="b", host="127.0.0.1", own_port=1, jump="gate", connect_timeout_s=5)
+    config = config.replace(client=client)
     with pytest.raises(BoardUnreachable, match=r"root@127\.0\.0\.1:1: ") as caught:
         SshBoard(config).connect()
 
@@ -216,7 +217,7 @@ def test_an_address_takes_the_rest_from_ssh_config(client: str, boards: Boards, 
     (Path.home() / ".ssh/boards").mkdir()
     ssh_config(_stanza("cam1", place), name="boards/a.conf")
 
-    config = parse_address("cam1").model_copy(update={"client": client})
+    config = parse_address("cam1").replace(client=client)
     assert _gets_in(config)
     with SshBoard(config) as board:
         assert board.address == place.config.address
@@ -227,7 +228,7 @@ def test_what_the_user_gave_goes_before_ssh_config(boards: Boards, ssh_config: A
     place = boards.of("dropbear")
     ssh_config("Host *\n  Port 1\n  User nobody\n  IdentityFile /no/such\n  ProxyJump nowhere\n")
 
-    assert _gets_in(place.config.model_copy(update={"jump": "none", "user": "root"}))
+    assert _gets_in(place.config.replace(jump="none", own_user="root"))
 
 
 def test_a_proxy_command_is_the_connection(
@@ -247,7 +248,7 @@ def test_a_proxy_command_is_the_connection(
     )
     ssh_config(_stanza("cam1", place) + f"  ProxyCommand {sys.executable} {relay} %h %p\n")
 
-    assert _gets_in(parse_address("cam1").model_copy(update={"client": client}))
+    assert _gets_in(parse_address("cam1").replace(client=client))
 
 
 def test_an_agents_key_opens_the_board(client: str, boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +260,7 @@ def test_an_agents_key_opens_the_board(client: str, boards: Boards, monkeypatch:
     try:
         monkeypatch.setenv("SSH_AUTH_SOCK", told["SSH_AUTH_SOCK"])
         subprocess.run(["ssh-add", "-q", place.config.key], check=True, capture_output=True)
-        assert _gets_in(place.config.model_copy(update={"key": None, "client": client}))
+        assert _gets_in(place.config.replace(key=None, client=client))
     finally:
         os.kill(int(told["SSH_AGENT_PID"]), 15)
 
@@ -294,7 +295,7 @@ def _second_server(place: Place, folder: Path, line: str, client: str) -> Iterat
     server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for("127.0.0.1", port, lambda: "no log")
-        yield place.config.model_copy(update={"port": port, "key": folder / "key", "client": client})
+        yield place.config.replace(own_port=port, key=folder / "key", client=client)
     finally:
         server.terminate()
         server.wait(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deployer.board.access import hostkeys, memory
-from deployer.board.config import BoardConfig
+from deployer.board.config import BoardConfig, as_data
 from deployer.board.ssh import SshBoard, forget
 from deployer.errors import BoardUnreachable, LoginRefused
 from deployer.events import Event
@@ -84,7 +85,7 @@ def test_the_password_is_nowhere_to_be_seen(
     place = boards.of("openssh-keyboard")
     watch = Watch(PASSWORD.encode())
     watch.start()
-    with SshBoard(place.config.model_copy(update={"client": client}), emit=events.append) as board:
+    with SshBoard(place.config.replace(client=client), emit=events.append) as board:
         board.run(["true"], timeout_s=20)
         written = _written(own_temporary, tmp_path / "state")
     watch.stop()
@@ -92,7 +93,7 @@ def test_the_password_is_nowhere_to_be_seen(
     assert watch.rounds > 1 and watch.found == []
     assert b"ssh-ed25519" in written and PASSWORD.encode() not in written
     assert PASSWORD not in caplog.text and PASSWORD not in repr(events)
-    assert PASSWORD not in place.config.model_dump_json() + repr(place.config)
+    assert PASSWORD not in json.dumps(as_data(place.config)) + repr(place.config)
 
 
 def test_no_traceback_tells_the_password(
@@ -123,7 +124,7 @@ def test_a_server_that_hangs_up_at_the_password_learns_it_alone(monkeypatch: pyt
 
     monkeypatch.setenv(PASSWORD_VARIABLE, "wrong-and-hidden")
     with served(server=HangsUp) as port:
-        config = BoardConfig(name="b", host="127.0.0.1", port=port, password_env=PASSWORD_VARIABLE)
+        config = BoardConfig(name="b", host="127.0.0.1", own_port=port, password_env=PASSWORD_VARIABLE)
         with pytest.raises(LoginRefused, match="ended the log-in") as caught:
             SshBoard(config).connect()
 
@@ -207,7 +208,7 @@ def test_a_known_key_of_another_kind_is_asked_for(boards: Boards, tmp_path: Path
 def test_one_address_behind_two_jump_hosts_is_two_boards() -> None:
     """Labs use one private address again and again."""
     board = BoardConfig(name="b", host="192.168.1.10")
-    names = {hostkeys.entry_name(board.model_copy(update={"jump": jump})) for jump in (None, "a", "b")}
+    names = {hostkeys.entry_name(board.replace(jump=jump)) for jump in (None, "a", "b")}
 
     assert 3 == len(names) and not any(c in name for name in names for c in " ,*?!#")
 
@@ -228,7 +229,7 @@ def test_a_silent_server_is_given_up_by_both(client: str) -> None:
     """A listener that says nothing is given up in time."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        plain = BoardConfig(name="b", host="127.0.0.1", port=port, connect_timeout_s=1)
-        config = plain.model_copy(update={"client": client})
+        plain = BoardConfig(name="b", host="127.0.0.1", own_port=port, connect_timeout_s=1)
+        config = plain.replace(client=client)
         with pytest.raises(BoardUnreachable, match="no SSH greeting within 1 s"):
             SshBoard(config).connect()

@@ -69,7 +69,7 @@ def test_what_a_log_says_is_read() -> None:
 def test_the_way_over_jump_hosts_keeps_every_word_apart(tmp_path: Path) -> None:
     """Blanks, percent signs and IPv6 addresses pass the two shells on the way; no password is among the words."""
     gate = Route(
-        config=BoardConfig(name="g", host="gate", user="me", password_prompt=True),
+        config=BoardConfig(name="g", host="gate", own_user="me", password_prompt=True),
         alias="gate",
         keys=(tmp_path / "a 100%h",),
     )
@@ -101,7 +101,7 @@ def test_ssh_config_fills_what_the_user_left_open(written: Path) -> None:
         "Host a\n  HostName 10.1.1.1\n  User gatekeeper\n  ProxyCommand nc %h %p\n"
     )
     open_one = resolve(parse_address("cam1"))
-    own = resolve(BoardConfig(name="x", host="cam2", port=22, user="root", jump="none"))
+    own = resolve(BoardConfig(name="x", host="cam2", own_port=22, own_user="root", jump="none"))
 
     assert open_one.config.address == "admin@cam1.lab:2200"
     first, second = open_one.through
@@ -136,7 +136,7 @@ def test_an_include_of_itself_is_told(written: Path) -> None:
 def test_the_kernel_tells_the_round_trip() -> None:
     """On loopback it is well below a millisecond, whatever the server does before it answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        config = BoardConfig(name="b", host="127.0.0.1", port=server.getsockname()[1])
+        config = BoardConfig(name="b", host="127.0.0.1", own_port=server.getsockname()[1])
         with open_socket(config) as sock:
             measured_ms = round_trip_ms(sock)
 

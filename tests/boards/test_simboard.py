@@ -156,7 +156,7 @@ def test_on_the_command_line_it_says_how_to_reach_it_and_ends_on_request(tmp_pat
     with subprocess.Popen([*serve, "--root", tmp_path / "b"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
-        with SshBoard(BoardConfig(name="b", host=said["host"], port=said["port"])) as board:
+        with SshBoard(BoardConfig(name="b", host=said["host"], own_port=said["port"])) as board:
             assert b"ok\n" == board.run(["echo", "ok"], timeout_s=10).stdout
             hung = board.run(["sleep", "60"], timeout_s=0.2)
         process.send_signal(signal.SIGTERM)

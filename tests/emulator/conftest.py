@@ -135,7 +135,7 @@ def emulated_boards(packages: None) -> Iterator[Boards]:
 
 def reach(board: EmulatedBoard) -> SshBoard:
     """A connection to the board, not opened yet."""
-    config = BoardConfig(name="emulated", host=board.host, port=board.port, connect_timeout_s=60)
+    config = BoardConfig(name="emulated", host=board.host, own_port=board.port, connect_timeout_s=60)
     return SshBoard(config)
 
 
@@ -155,7 +155,7 @@ def served(root: Root) -> Iterator[BoardConfig]:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.05)
-        yield BoardConfig(name="busybox", host="127.0.0.1", port=port)
+        yield BoardConfig(name="busybox", host="127.0.0.1", own_port=port)
     finally:
         board.kill()
         board.wait(10)

@@ -121,7 +121,7 @@ def test_a_board_switches_itself_off(emulated_boards: Boards) -> None:
 
 def test_a_pulled_cable_is_a_board_that_does_not_answer(emulated: EmulatedBoard) -> None:
     """Without the cable nothing comes back; with it again the board does, without a restart."""
-    config = BoardConfig(name="emulated", host=emulated.host, port=emulated.port, connect_timeout_s=2)
+    config = BoardConfig(name="emulated", host=emulated.host, own_port=emulated.port, connect_timeout_s=2)
     emulated.cable(plugged=False)
     try:
         with pytest.raises(BoardUnreachable):
@@ -169,7 +169,7 @@ def test_the_command_runs_a_board_until_told(tmp_path: Path) -> None:
     assert command.stdout is not None
     try:
         said = _first_json(command)
-        with SshBoard(BoardConfig(name="one", host=said["host"], port=said["port"])) as board:
+        with SshBoard(BoardConfig(name="one", host=said["host"], own_port=said["port"])) as board:
             assert board.run(["uname", "-m"], timeout_s=20).stdout == b"aarch64\n"
     finally:
         command.send_signal(signal.SIGINT)

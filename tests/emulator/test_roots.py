@@ -62,11 +62,11 @@ def test_a_board_with_a_password_lets_only_it_in(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("BOARD_PASSWORD", PASSWORD)
     root = build_root(tmp_path / "root", "amd64", login="password", password=PASSWORD, sftp=True)
     with served(root) as config:
-        with SshBoard(config.model_copy(update={"password_env": "BOARD_PASSWORD"})) as board:
+        with SshBoard(config.replace(password_env="BOARD_PASSWORD")) as board:
             assert board.sftp() is not None
         monkeypatch.setenv("BOARD_PASSWORD", "wrong")
         with pytest.raises(LoginRefused):
-            SshBoard(config.model_copy(update={"password_env": "BOARD_PASSWORD"})).connect()
+            SshBoard(config.replace(password_env="BOARD_PASSWORD")).connect()
 
 
 @pytest.mark.usefixtures("packages", "root_user")
@@ -76,7 +76,7 @@ def test_a_board_with_a_key_lets_only_it_in(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     public = key.with_suffix(".pub").read_text()
     root = build_root(tmp_path / "root", "amd64", login="key", authorized_key=public)
-    with served(root) as config, SshBoard(config.model_copy(update={"key": key})) as board:
+    with served(root) as config, SshBoard(config.replace(key=key)) as board:
         assert board.run(["pwd"], timeout_s=10).stdout == b"/root\n"
 
 

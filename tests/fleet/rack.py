@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from deployer.board.config import BoardConfig
+from deployer.board.config import BoardConfig, as_data
 from tests.boards.servers import Place, simulated
 
 CLIPS = ("1-137-A-32_22.05k.wav", "1-977-A-39_22.05k.wav")
@@ -35,7 +35,7 @@ def rack(count: int) -> Iterator[list[Place]]:
         places = []
         for number in range(count):
             place = stack.enter_context(simulated())
-            config = place.config.model_copy(update={"name": f"b{number:02}"})
+            config = place.config.replace(name=f"b{number:02}")
             places.append(Place(config=config, files=place.files, sim=place.sim))
         yield places
 
@@ -54,7 +54,9 @@ def silent() -> Iterator[BoardConfig]:
 
         thread = threading.Thread(target=take, daemon=True)
         thread.start()
-        yield BoardConfig(name="silent", host="127.0.0.1", port=server.getsockname()[1], connect_timeout_s=3)
+        yield BoardConfig(
+            name="silent", host="127.0.0.1", own_port=server.getsockname()[1], connect_timeout_s=3
+        )
         stop.set()
         with socket.create_connection(server.getsockname()):
             thread.join(5)
@@ -69,9 +71,9 @@ def project(folder: Path, boards: list[BoardConfig], **settings: Any) -> Path:
     (folder / "clips").mkdir()
     for clip in CLIPS:
         soundfile.write(folder / "clips" / clip, np.zeros(22050, np.float32), 22050, subtype="PCM_16")
-    fields = {"host", "port", "key", "connect_timeout_s"}
+    given = ("host", "port", "key", "connect_timeout_s")
     document = {
-        "boards": {board.name: board.model_dump(mode="json", include=fields) for board in boards},
+        "boards": {board.name: {key: as_data(board)[key] for key in given} for board in boards},
         "model": {"image": "eat.img"},
         "program": "prog.sh",
         "audio": {"clips": "clips"},

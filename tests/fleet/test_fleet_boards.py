@@ -40,7 +40,7 @@ def test_sixteen_boards_get_their_files_though_one_is_dead_and_one_silent(tmp_pa
             ended[board] = time.monotonic()
 
     with rack(14) as places, silent() as mute:
-        dead = BoardConfig(name="dead", host="127.0.0.1", port=free_port())
+        dead = BoardConfig(name="dead", host="127.0.0.1", own_port=free_port())
         configs = [mute, dead, *(place.config for place in places)]
         started = time.monotonic()
         result = run_fleet(configs, job, emit=sink)

@@ -42,7 +42,7 @@ def boards(places: list[Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def one_dead(places: list[Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BoardConfig:
     """The project has a fourth board at whose address nobody listens."""
-    dead = BoardConfig(name="dead", host="127.0.0.1", port=free_port())
+    dead = BoardConfig(name="dead", host="127.0.0.1", own_port=free_port())
     project(tmp_path, [*(place.config for place in places), dead])
     monkeypatch.chdir(tmp_path)
     return dead

@@ -26,8 +26,8 @@ def test_the_words_carry_the_boards_settings_and_no_secret(
     config = BoardConfig(
         name="a",
         host="10.0.0.1",
-        port=2222,
-        user="admin",
+        own_port=2222,
+        own_user="admin",
         key=tmp_path / "key with blank",
         password_env="BOARD_PASSWORD",
         jump="ops@gate:2200",
@@ -52,7 +52,7 @@ def test_a_shell_on_a_real_server_ends_with_its_own_status(tmp_path: Path) -> No
     """A terminal there with the board's variables; the key that deploy knows is the key that ssh believes."""
     (tmp_path / "sshd").mkdir()
     with servers.openssh(tmp_path / "sshd", sftp=True) as place:
-        config = place.config.model_copy(update={"name": "desk"})
+        config = place.config.replace(name="desk")
         path = project(tmp_path, [config], board_defaults={"user": config.user})
         deploy = str(Path(sys.executable).with_name("deploy"))
         probe = [deploy, "board", "probe", "desk", "--config", str(path), "-q"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 from deployer.bench import Bench
+from deployer.board.config import as_data
 from deployer.board.ssh import SshBoard
 from deployer.errors import ProgramFailed
 from deployer.events import ignore
@@ -26,7 +28,7 @@ from tests.measuring import freezer
 from tests.measuring.conftest import Rig, beside, finish, governor
 
 CLIENT = """
-import sys
+import json, sys
 from deployer.bench import Bench
 from deployer.board.ssh import SshBoard
 from deployer.board.config import BoardConfig
@@ -37,7 +39,8 @@ from deployer.measuring.plan import Plan
 from deployer.measuring.stream import Ran
 from deployer.run import Program
 from tests.measuring.conftest import FOLDER
-with handled(), SshBoard(BoardConfig.model_validate_json(sys.argv[1])) as board:
+from toolchain_wrappers import intake
+with handled(), SshBoard(intake.record(BoardConfig, json.loads(sys.argv[1]))) as board:
     Bench(Plan(program=Program(directory=FOLDER), clips=("wait.wav",), runs=3), emit=ignore).proceed(board)
 """
 
@@ -63,8 +66,8 @@ def test_distance_costs_nothing_between_two_runs(rig: Rig) -> None:
 
     def pieces(runs: int) -> int:
         with Wire(rig.place.config.host, rig.place.config.port) as wire:
-            through = {"host": wire.host, "port": wire.port}
-            with SshBoard(rig.place.config.model_copy(update=through)) as board:
+            through = {"host": wire.host, "own_port": wire.port}
+            with SshBoard(rig.place.config.replace(**through)) as board:
                 wire.to_board.reset()
                 done = finish(Bench(rig.plan(["a.wav"], runs), emit=ignore), board)
                 assert runs == len(done.samples)
@@ -181,7 +184,7 @@ def test_a_governor_that_cannot_be_pinned_is_said(rig: Rig) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_whoever_ends_the_host_leaves_nothing_on_the_board(rig: Rig, number: int) -> None:
     """A host that is killed, or interrupted: the program ends, the loop ends, the governor is put back."""
-    config = rig.place.config.model_dump_json()
+    config = json.dumps(as_data(rig.place.config))
     with subprocess.Popen(
         [sys.executable, "-c", CLIENT, config], env=dict(os.environ), stderr=subprocess.DEVNULL
     ) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployer import at_work
+from deployer.board.config import as_data
 from deployer.errors import BoardBusy
 from deployer.events import Event, Warned, ignore
 from deployer.push import push
@@ -18,12 +20,13 @@ from tests.boards.conftest import MakeFile
 from tests.boards.servers import Place
 
 _HOLD = """
-import sys, time
+import json, sys, time
 from pathlib import Path
 from deployer.board.config import BoardConfig
 from deployer.board.ssh import SshBoard
 from deployer.release import lock
-config = BoardConfig.model_validate_json(Path(sys.argv[1]).read_text())
+from toolchain_wrappers import intake
+config = intake.record(BoardConfig, json.loads(Path(sys.argv[1]).read_text()))
 with SshBoard(config) as board, lock.held(board, config.directory, "deploy bench", emit=lambda e: None):
     print("held", flush=True)
     time.sleep(60)
@@ -34,7 +37,7 @@ def test_a_held_board_is_refused_with_owner_and_age(
     place: Place, make_file: MakeFile, tmp_path: Path
 ) -> None:
     """Another process's lock is named with its purpose, user and process; when that is killed, it is taken over."""
-    (tmp_path / "config.json").write_text(place.config.model_dump_json())
+    (tmp_path / "config.json").write_text(json.dumps(as_data(place.config)))
     other = subprocess.Popen(
         [sys.executable, "-c", _HOLD, tmp_path / "config.json"], stdout=subprocess.PIPE, text=True
     )

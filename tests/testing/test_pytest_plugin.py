@@ -14,7 +14,7 @@ PLUGIN = ("-p", "deployer.pytest_plugin", "-p", "no:cacheprovider", "-W", "error
 HEAVY = (
     "numpy",
     "paramiko",
-    "pydantic",
+    "msgspec",
     "click",
     "rich",
     "onnx",

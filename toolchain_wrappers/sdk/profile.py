@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from toolchain_wrappers import profiles
-from toolchain_wrappers.profiles import Failure, Section
+from toolchain_wrappers.intake import Section
+from toolchain_wrappers.profiles import Failure
 
 
-class Inputs(Section):
+class Inputs(Section, frozen=True, kw_only=True):
     """Files and folders below the SDK that decide what comes out: by content, or by size and time."""
 
     content: tuple[str, ...]
     stamp: tuple[str, ...]
 
 
-class SdkProfile(Section):
+class SdkProfile(Section, frozen=True, kw_only=True):
     """All of it; paths are relative, as `sdk.yaml` says to what."""
 
     make: str

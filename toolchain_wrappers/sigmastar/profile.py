@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from pydantic import field_validator
+from typing import Any, Literal
 
 from toolchain_wrappers import profiles
-from toolchain_wrappers.profiles import Failure, Section
+from toolchain_wrappers.intake import Section
+from toolchain_wrappers.profiles import Failure
 
 __all__ = [
     "CfgProfile",
@@ -26,14 +24,14 @@ __all__ = [
 ]
 
 
-class CfgProfile(Section):
+class CfgProfile(Section, frozen=True, kw_only=True):
     """How `config/*.cfg` is written; `chips` are the names that the vendor's documents use."""
 
     list_separator: str
     chips: tuple[str, ...]
 
 
-class Folders(Section):
+class Folders(Section, frozen=True, kw_only=True):
     """Names of folders: below the algorithm, below OpenDLAModel, below where a simulator runs (two).
 
     `dates` are forms of strftime that the name of an output folder may hold.
@@ -46,7 +44,7 @@ class Folders(Section):
     dates: tuple[str, ...]
 
 
-class Scripts(Section):
+class Scripts(Section, frozen=True, kw_only=True):
     """Paths below the toolchain folder."""
 
     environment: str
@@ -57,14 +55,14 @@ class Scripts(Section):
     show_img_info: str
 
 
-class Needs(Section):
+class Needs(Section, frozen=True, kw_only=True):
     """What the tools want of a machine, looked at before they start."""
 
     cpu_flags: tuple[str, ...]
     free_gib: float
 
 
-class Versions(Section):
+class Versions(Section, frozen=True, kw_only=True):
     """How a release's version is read off its folder, and what it says of chips.
 
     `in_name` names a group `version`, `generation` one or two groups of which one matches.
@@ -76,38 +74,29 @@ class Versions(Section):
     chips: Mapping[str, tuple[str, ...]]
     one_chip: tuple[str, ...]
 
-    @field_validator("in_name")
-    @classmethod
-    def _names_version(cls, value: str) -> str:
-        return _with_group(value, "version")
-
-    @field_validator("generation")
-    @classmethod
-    def _is_a_pattern(cls, value: str) -> str:
-        re.compile(value)
-        return value
+    def __post_init__(self) -> None:
+        profiles.pattern("in_name", self.in_name, "version")
+        profiles.pattern("generation", self.generation)
 
 
-class Stage(Section):
+class Stage(Section, frozen=True, kw_only=True):
     """A phrase that begins a stage, wherever it stands in a line."""
 
     phrase: str
     stage: str
 
 
-class ConsoleProfile(Section):
+class ConsoleProfile(Section, frozen=True, kw_only=True):
     """How the tools' console is read; `progress` names a group `percent`."""
 
     progress: str
     stages: tuple[Stage, ...]
 
-    @field_validator("progress")
-    @classmethod
-    def _names_percent(cls, value: str) -> str:
-        return _with_group(value, "percent")
+    def __post_init__(self) -> None:
+        profiles.pattern("progress", self.progress, "percent")
 
 
-class Profile(Section):
+class Profile(Section, frozen=True, kw_only=True):
     """All of it. `{model}` and `{image}` in names stand for the model's name and SAVE_NAME without its suffix."""
 
     cfg: CfgProfile
@@ -120,29 +109,14 @@ class Profile(Section):
     versions: Versions
     sdk_path: str
     preprocess: str
-    data_suffix: str
+    data_suffix: Literal[".npy", ".raw", ".bin"]  # what the tools read
     float_name: str
     fixed_name: str
     console: ConsoleProfile
     failures: tuple[Failure, ...] = ()
 
-    @field_validator("data_suffix")
-    @classmethod
-    def _is_read_by_the_tools(cls, value: str) -> str:
-        if value not in (".npy", ".raw", ".bin"):
-            raise ValueError("the tools read .npy, .raw and .bin")
-        return value
-
-    @field_validator("sdk_path")
-    @classmethod
-    def _names_chip(cls, value: str) -> str:
-        return _with_group(value, "chip")
-
-
-def _with_group(pattern: str, name: str) -> str:
-    if name not in re.compile(pattern).groupindex:
-        raise ValueError(f"wants a group called {name}")
-    return pattern
+    def __post_init__(self) -> None:
+        profiles.pattern("sdk_path", self.sdk_path, "chip")
 
 
 def load(folder: Path, changes: Mapping[str, Any] | None = None) -> Profile:

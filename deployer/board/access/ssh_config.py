@@ -47,19 +47,18 @@ def _resolve(config: BoardConfig, *, hops: int) -> Route:
             hint="does a ProxyJump of ~/.ssh/config lead back to itself?",
         )
     said = _lookup(config)
-    given = config.model_fields_set
     changes: dict[str, Any] = {}
     if said.get("hostname"):
         changes["host"] = said["hostname"]
-    if "port" in said and "port" not in given:
-        changes["port"] = int(said["port"])
-    if "user" in said and "user" not in given:
-        changes["user"] = said["user"]
+    if "port" in said and config.own_port is None:
+        changes["own_port"] = int(said["port"])
+    if "user" in said and config.own_user is None:
+        changes["own_user"] = said["user"]
     jump = config.jump if config.jump is not None else said.get("proxyjump")
     jump = None if jump is None or jump.lower() in ("", "none") else jump
     command = None if jump or config.jump is not None else said.get("proxycommand")
     changes["jump"] = jump
-    full = config.model_copy(update=changes)
+    full = config.replace(**changes)
     keys = _keys(config, said)
     return Route(
         config=full,
@@ -83,21 +82,17 @@ def _through(config: BoardConfig, *, hops: int) -> tuple[Route, ...]:
     way: tuple[Route, ...] = ()
     for text in config.jump.split(",") if config.jump else ():
         hop = parse_address(text.strip().removeprefix("ssh://").rstrip("/"))
-        settings: dict[str, Any] = {
-            name: getattr(hop, name) for name in hop.model_fields_set | {"host"} if name != "name"
-        }
-        settings |= {
-            "connect_timeout_s": config.connect_timeout_s,
-            "password_prompt": config.password_prompt,
+        hop = hop.replace(
+            connect_timeout_s=config.connect_timeout_s,
+            password_prompt=config.password_prompt,
             # `off` is for boards that are flashed anew; the machine before them is not
-            "host_key": "tofu" if config.host_key == "off" else config.host_key,
-        }
-        if way:
-            settings["jump"] = "none"  # how to get here is known: from the hop before
-        route = _resolve(BoardConfig(name=text.strip(), **settings), hops=hops + 1)
-        if "user" not in hop.model_fields_set and "user" not in _lookup(hop):
+            host_key="tofu" if config.host_key == "off" else config.host_key,
+            jump="none" if way else None,  # how to get to a later one is known: from the hop before
+        )
+        route = _resolve(hop.replace(name=text.strip()), hops=hops + 1)
+        if hop.own_user is None and "user" not in _lookup(hop):
             user = getpass.getuser()  # on a jump host one is who one is
-            route = replace(route, config=route.config.model_copy(update={"user": user}))
+            route = replace(route, config=route.config.replace(own_user=user))
         way = (*way, *route.through, route)
     return way
 
@@ -109,9 +104,9 @@ def _lookup(config: BoardConfig) -> dict[str, Any]:
         text = _expanded(path, path.read_text(encoding="utf-8", errors="replace"), depth=0)
     except OSError:
         return {}
-    given = config.model_fields_set
     # the first value counts in this format: the board's own go before all others
-    own = [f"Port {config.port}"] * ("port" in given) + [f"User {config.user}"] * ("user" in given)
+    own = [] if config.own_port is None else [f"Port {config.own_port}"]
+    own += [] if config.own_user is None else [f"User {config.own_user}"]
     text = "\n".join(["Host *", *own, text]) if own else text
     import paramiko.config
     from paramiko.ssh_exception import ConfigParseError

@@ -49,8 +49,8 @@ def openssh(folder: Path, *, sftp: bool, more: str = "") -> Iterator[Place]:
             config=BoardConfig(
                 name="sshd",
                 host="127.0.0.1",
-                port=port,
-                user=getpass.getuser(),
+                own_port=port,
+                own_user=getpass.getuser(),
                 directory=PurePosixPath(folder / "board/deploy"),
                 key=folder / "client",
             ),

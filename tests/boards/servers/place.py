@@ -30,12 +30,12 @@ class Place:
 
     def board(self, **changes: Any) -> SshBoard:
         """The board, with some of its configuration changed."""
-        return SshBoard(self.config.model_copy(update=changes))
+        return SshBoard(self.config.replace(**changes))
 
     def elsewhere(self, name: str) -> Place:
         """The same board with another deploy directory, beside the first."""
         directory = self.config.directory.with_name(name)
-        config = self.config.model_copy(update={"directory": directory})
+        config = self.config.replace(directory=directory)
         return replace(self, config=config, files=self.files.with_name(name))
 
     @property

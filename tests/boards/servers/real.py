@@ -93,7 +93,7 @@ def real(
             config=BoardConfig(
                 name=kind.server,
                 host=address,
-                port=port,
+                own_port=port,
                 directory=BOARD_DIRECTORY,
                 key=folder / "client" if kind.login == "key" else None,
                 password_env=PASSWORD_VARIABLE

@@ -30,7 +30,7 @@ def simulated(**changes: Any) -> Iterator[Place]:
             config=BoardConfig(
                 name="sim",
                 host=sim.host,
-                port=sim.port,
+                own_port=sim.port,
                 key=sim.client_key_path if login == "key" else None,
                 password_env=PASSWORD_VARIABLE if login == "password" else None,
             ),

@@ -1,0 +1,84 @@
+"""What comes from outside becomes a record, or a fault that says where and what: msgspec, and its words made plain.
+
+A record is a `Section` or a dataclass; its annotations are what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+Key = tuple[str | int, ...]
+"""The way to a value, from the top: names of fields and indices."""
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings: frozen, and closed to keys that nobody reads.
+
+    What annotations cannot say is checked in `__post_init__`, which raises a Fault whose key begins at the section.
+    """
+
+    def replace(self, **changes: Any) -> Self:
+        """The same with other values. Raises Fault."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class Fault(ValueError):
+    """A value that is not allowed: where it is, what is wrong, in words without the place, and the value itself.
+
+    `known` holds the names that there are where `unknown` is one that nobody reads. `shown`: the value is no list
+    or mapping, and there is one.
+    """
+
+    def __init__(
+        self, key: Key, words: str, *, value: Any = None, shown: bool = False, known: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(key, words)
+        self.key, self.words, self.known = key, words, known
+        self.it_is = f" (it is {value!r})" if shown else ""
+        self.unknown = bool(known)
+
+    def __str__(self) -> str:
+        return f"{dotted(self.key) or 'all of it'}: {self.words}{self.it_is}"
+
+
+def dotted(key: Key) -> str:
+    """`boards.desk.before.0`."""
+    return ".".join(map(str, key))
+
+
+def record(kind: type[T], data: Any) -> T:
+    """A record of this kind; a number may be written as text, since people put quotes around one. Raises Fault."""
+    try:
+        return convert(kind, data)
+    except msgspec.ValidationError as e:
+        from toolchain_wrappers import intake_faults
+
+        raise intake_faults.fault(kind, data, e) from e
+
+
+def convert(kind: type[T], data: Any) -> T:
+    """The same in msgspec's words. Raises msgspec.ValidationError."""
+    return msgspec.convert(data, kind, strict=False, dec_hook=_path)
+
+
+def plain(value: Any) -> Any:
+    """A record, and what is in it, as `json.dumps` takes it: dictionaries, lists, text and numbers."""
+    return msgspec.to_builtins(value, enc_hook=_plain, str_keys=True)
+
+
+def _path(kind: type, given: Any) -> Any:
+    if issubclass(kind, PurePath) and isinstance(given, str | PurePath):
+        return kind(given)
+    raise TypeError(f"Expected `path`, got `{type(given).__name__}`")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):  # numpy's float64 is one
+        return float(value)
+    return dict(value) if isinstance(value, Mapping) else str(value)
