@@ -78,10 +78,9 @@ def of_files(project: Project, files: Sequence[BoardFile]) -> Cargo:
         SentFile(name=file.name, sha256=digests.both(file.source)[0], executable=file.executable)
         for file in files
     )
-    settings = project.deployment.settings
-    kept = {name: getattr(settings, name) for name in settings.model_fields_set if name not in _STAYS}
+    settings = project.deployment.settings.replace(**dict.fromkeys(_STAYS))
     return Cargo(
-        carried=Carried(settings=Settings(**kept), files=sent),
+        carried=Carried(settings=settings, files=sent),
         sources={file.sha256: source.source for file, source in zip(sent, files, strict=True)},
     )
 
