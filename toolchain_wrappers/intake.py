@@ -28,6 +28,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return msgspec.structs.replace(self, **changes)
 
 
+class Choice:
+    """Base of several kinds of records: a field annotated with it holds any of them."""
+
+    @classmethod
+    def choice(cls, given: Any) -> type[Self]:
+        """Which one is meant by this data."""
+        raise NotImplementedError
+
+
 class Fault(ValueError):
     """A value that is not allowed: where it is, what is wrong, in words without the place, and the value itself.
 
@@ -64,7 +73,7 @@ def record(kind: type[T], data: Any) -> T:
 
 def convert(kind: type[T], data: Any) -> T:
     """The same in msgspec's words. Raises msgspec.ValidationError."""
-    return msgspec.convert(data, kind, strict=False, dec_hook=_path)
+    return msgspec.convert(data, kind, strict=False, dec_hook=_made)
 
 
 def plain(value: Any) -> Any:
@@ -72,7 +81,9 @@ def plain(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=_plain, str_keys=True)
 
 
-def _path(kind: type, given: Any) -> Any:
+def _made(kind: type, given: Any) -> Any:
+    if issubclass(kind, Choice):
+        return given if isinstance(given, kind) else record(kind.choice(given), given)
     if issubclass(kind, PurePath) and isinstance(given, str | PurePath):
         return kind(given)
     raise TypeError(f"Expected `path`, got `{type(given).__name__}`")

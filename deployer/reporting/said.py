@@ -31,12 +31,11 @@ def says(clip: Answered, labels: Sequence[str]) -> str:
 
 def in_words(answer: Answer, labels: Sequence[str] = ()) -> str:
     """`norm 12.3456, offline cosine 1.000000 (same bits)`, or the tokens: by name, where names are known."""
-    match answer.said:
-        case Embedded():
-            return f"norm {norm(answer.said):.6g}{_beside_offline(answer)}"
-        case Heard(tokens=tokens):
-            words = [labels[token] if token < len(labels) else str(token) for token in tokens]
-            return " ".join(words) or _EPSILON
+    if isinstance(answer.said, Embedded):
+        return f"norm {norm(answer.said):.6g}{_beside_offline(answer)}"
+    assert isinstance(answer.said, Heard)
+    words = [labels[token] if token < len(labels) else str(token) for token in answer.said.tokens]
+    return " ".join(words) or _EPSILON
 
 
 def norm(said: Embedded) -> float:

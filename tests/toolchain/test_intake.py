@@ -170,3 +170,42 @@ def test_what_is_right_needs_no_words() -> None:
         "assert 'toolchain_wrappers.intake_faults' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Shape(intake.Choice):
+    """A circle or a box."""
+
+    @classmethod
+    def choice(cls, given: Any) -> type[Shape]:
+        """By what there is."""
+        return Circle if "radius" in given else Box
+
+
+@dataclass(frozen=True)
+class Circle(Shape):
+    """One of the choices."""
+
+    radius: float
+
+
+@dataclass(frozen=True)
+class Box(Shape):
+    """The other."""
+
+    sides: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What holds either."""
+
+    shapes: tuple[Shape, ...]
+
+
+def test_a_field_may_hold_one_of_several_records() -> None:
+    """Which one is told by the data; what is wrong in it is told with its place in the whole."""
+    drawing = Drawing((Circle(1.0), Box((1.0, 2.0))))
+
+    assert drawing == intake.record(Drawing, intake.plain(drawing))
+    with pytest.raises(Fault, match=r"shapes\.1\.sides\.0: must be a number, not text"):
+        intake.record(Drawing, {"shapes": [{"radius": 1}, {"sides": ["x"]}]})
