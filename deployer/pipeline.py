@@ -21,6 +21,7 @@ from deployer.comparison.compare import StageOutputs
 from deployer.comparison.compare_sim import Compared, Request
 from deployer.comparison.layouts import Layout
 from deployer.conversion import simulate as simulate_step
+from deployer.conversion import streamed
 from deployer.conversion.job import Direct
 from deployer.conversion.simulate import Simulated
 from deployer.errors import MissingArtifact
@@ -32,12 +33,26 @@ from deployer.push import BoardFile
 def convert(
     project: Project, *, direct: Direct | None = None, force: bool = False, emit: Emit = ignore
 ) -> Artifacts:
-    """Run the toolchain, unless its outputs are current; with `direct`, without convert.sh."""
-    return convert_step.convert(project.convert_job(direct), force=force, emit=emit)
+    """Run the toolchain, unless its outputs are current; with `direct`, without convert.sh.
+
+    A model with carried state is converted without the toolchain. Raises UsageError where deploy.yaml names one.
+    """
+    job = project.convert_job(direct)
+    if project.static is None:
+        return convert_step.convert(job, force=force, emit=emit)
+    if project.has_vendor_tools:
+        raise UsageError(
+            f"{project.static.name} has {len(job.contract.inputs)} inputs, state among them: deploy does not know "
+            "how the vendor's tools take these",
+            hint="unset toolchain.models_dir and tools_dir to quantise with deploy's own arithmetic",
+        )
+    return streamed.convert(job, force=force, emit=emit)
 
 
 def simulate(project: Project, *, emit: Emit = ignore) -> Simulated:
     """Convert what is not current, and simulate the float model by `convert.sh -s true`."""
+    if project.static is not None:
+        raise UsageError("convert.sh does not simulate a model with state", hint="`deploy compare-sim` does")
     job = project.convert_job()
     return simulate_step.simulate(job, convert_step.convert(job, force=False, emit=emit), emit=emit)
 

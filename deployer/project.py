@@ -74,7 +74,8 @@ class Project:
             raise UsageError(
                 f"{self.model_name} is {', '.join(self.vendor[GRAPHS])}, with sizes that change from chunk to "
                 "chunk: there is no one model to convert",
-                hint=f"`deploy export --model {self.model_name}` makes and verifies the graphs",
+                hint=f"`deploy export --model {self.model_name} --static 16 4` makes one of fixed sizes too, for "
+                "convert, compare-sim and eval",
             )
         section = self.deployment.settings.model
         if section.onnx is not None:
@@ -89,14 +90,24 @@ class Project:
             return path
         return resources.data_dir() / "eat.onnx"
 
+    @property
+    def static(self) -> Path | None:
+        """The graph of fixed sizes of a model of several graphs: the configured one, or that of `deploy export`."""
+        if GRAPHS not in self.vendor:
+            return None
+        given = self.deployment.settings.model.onnx
+        made = self.exported_dir / f"{self.model_name}_static.onnx"
+        path = made if given is None else self.deployment.resolve(given)
+        return path if path.is_file() else None
+
     @cached_property
     def contract(self) -> InputContract:
         """The contract the ONNX carries, else that of the model as shipped."""
         from board_runner.graph import Graph
 
-        if GRAPHS in self.vendor:
+        if GRAPHS in self.vendor and self.static is None:
             return self.model.contract()
-        return Graph.load(self.onnx).contract or self.model.contract()
+        return Graph.load(self.static or self.onnx).contract or self.model.contract()
 
     @property
     def clips_dir(self) -> Path:
@@ -141,7 +152,7 @@ class Project:
         from deployer import artifacts
 
         chip = self.deployment.settings.chip
-        return artifacts.folder_for(self._store, chip=chip, model=self.onnx.stem)
+        return artifacts.folder_for(self._store, chip=chip, model=(self.static or self.onnx).stem)
 
     @property
     def ready_image(self) -> Path | None:
@@ -236,7 +247,7 @@ class Project:
         section = self.deployment.settings.toolchain
         return ConvertJob(
             tools=self.tools,
-            onnx=self.onnx,
+            onnx=self.static or self.onnx,
             contract=self.contract,
             model=self.model,
             chip=self.deployment.settings.chip,

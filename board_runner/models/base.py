@@ -97,11 +97,15 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
-class FillsUp(Protocol):
-    """What a model has whose graph may give more than it was given sound for."""
+class Streamed(Protocol):
+    """What a model has beside the rest of `AudioModel` that hears a clip in several runs."""
 
     def real(self, chunk: Tensors, outputs: Tensors) -> Tensors:
         """The outputs of a run on `chunk` without what only filled it up."""
+        ...
+
+    def whole(self, outputs: Sequence[Tensors]) -> Tensors:
+        """The answers of all runs as those of the whole clip, without state."""
         ...
 
 
@@ -120,4 +124,4 @@ def runs(
 def run_model(model: AudioModel, engine: Engine, samples: Array, contract: InputContract) -> list[Tensors]:
     """Run every chunk of one clip, carrying the state that the model names; gives each run's outputs."""
     done = runs(model, engine, samples, contract)
-    return [model.real(given, out) if isinstance(model, FillsUp) else out for given, out in done]
+    return [model.real(given, out) if isinstance(model, Streamed) else out for given, out in done]

@@ -169,6 +169,11 @@ def real(chunk: Tensors, outputs: Tensors) -> Tensors:
     return wenet_static.real(chunk, outputs) if wenet_static.HIDDEN in chunk else outputs
 
 
+def whole(outputs: Sequence[Tensors]) -> Tensors:
+    """What all chunks gave beside state, one after the other: (1, frames, n) by name."""
+    return {name: joined(outputs, name) for name in (outputs[0] if outputs else ()) if name not in CARRY}
+
+
 def decode(outputs: Sequence[Tensors]) -> Transcript:
     """Greedy CTC over what `Joined` or the graph of fixed sizes gave for each chunk.
 

@@ -79,6 +79,8 @@ def command(
     if layers is not None:
         if reference is not None:
             raise UsageError("--layers compares two stages; --reference has no layers")
+        if project.static is not None:
+            raise UsageError("--layers has no part in state that is carried: it would compare first chunks")
         if scheduler_address is not None:
             raise UsageError("--layers runs here; --scheduler has no part in it")
         by_layers.run(session, project, stages, layers, wavs=wavs)

@@ -180,6 +180,9 @@ def _versus(console: Console, versus: Versus, labels: Sequence[str]) -> None:
             f"; {versus.reference} alone right on {test.only_reference}, {versus.candidate} alone on "
             f"{test.only_candidate}: p = {test.p_value:.3g} (McNemar, {kind})"
         )
+    if versus.edits is not None and versus.heard:
+        rate = versus.edits / versus.heard
+        text += f"; {versus.edits} edits of {versus.heard} tokens heard: error rate {rate:.4f} against it"
     if versus.least_cosine is not None:
         text += (
             f"; cosine {versus.least_cosine:.6f} on the worst ({escape(versus.worst_clip or '')}), "

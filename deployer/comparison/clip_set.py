@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from board_runner import audio, models
-from board_runner.contract import Array, InputContract
+from board_runner.contract import Array, InputContract, Tensors
+from board_runner.engine import Engine
 from board_runner.errors import InputError
+from board_runner.models.base import Streamed, run_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +26,27 @@ class ClipSet:
         """Clip names: the wavs' own."""
         return [wav.name for wav in self.wavs]
 
+    @property
+    def streams(self) -> bool:
+        """Whether a clip takes several runs of the model, with state carried from each to the next."""
+        carry = models.get(self.model_name).CARRY
+        return any(spec.name in carry for spec in self.contract.outputs)
+
     def tensor(self, wav: Path) -> Array:
-        """The model's first input for one wav. Raises InputError."""
+        """The model's first input for one wav; its samples where a clip takes several runs. Raises InputError."""
         samples = audio.require(audio.read_wav(wav), self.contract.sample_rate_hz)
+        if self.streams:
+            return samples
         chunks = models.get(self.model_name).chunks(samples, self.contract)
         return next(iter(chunks))[self.contract.inputs[0].name]
+
+    def outputs(self, engine: Engine, tensor: Array) -> Tensors:
+        """What the engine makes of `tensor(wav)`; of several runs the answers joined, state left out."""
+        model = models.get(self.model_name)
+        if not self.streams:
+            return engine.run({engine.inputs[0].name: tensor})
+        done = run_model(model, engine, tensor, self.contract)
+        return model.whole(done) if isinstance(model, Streamed) else done[-1]
 
 
 def find(paths: Sequence[Path]) -> tuple[Path, ...]:

@@ -160,6 +160,11 @@ class _Runner:
             Cluster(address=self._request.scheduler).check()
         if any(name in stages.SIMULATED for name in names):
             artifacts.load(self._project.artifacts_dir)
+        if "board" in names and self._clips.streams:
+            raise UsageError(
+                "a board's simulator is given one input a clip here, not chunks with their state",
+                hint="stages: onnx, float, fixed, offline",
+            )
         if "torch" in names:
             sources.checkpoint(self._project)
 

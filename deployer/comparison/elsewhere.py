@@ -109,7 +109,7 @@ class _ByEngine:
         outputs: dict[str, Array] | None = None
         if digest != asked.kept:
             self.engine = engine = self.engine or self.make()
-            outputs = dict(engine.run({engine.inputs[0].name: tensor}))
+            outputs = dict(self.clips.outputs(engine, tensor))
         return Computed(clip=asked.wav.name, input_sha256=digest, outputs=outputs)
 
 

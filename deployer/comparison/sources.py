@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from board_runner import engine
+from board_runner.engine import Engine
+from board_runner.errors import UsageError
 from deployer import artifacts
 from deployer.comparison import stages
 from deployer.comparison.onnx_engine import OnnxMaker
@@ -43,16 +46,17 @@ class StageSource:
 def of(project: Project, name: str) -> StageSource:
     """The stage `name`, not `board`. Raises MissingArtifact or ConfigError where what it runs is not there."""
     if name in stages.SIMULATED:
-        return _simulated(project, name)
+        return _simulated(project, name) if project.static is None else _streamed(project, name)
     if name == "onnx":
-        maker = OnnxMaker(path=project.onnx)
-        digest = artifacts.sha256(project.onnx)
+        path = project.static or project.onnx
+        maker = OnnxMaker(path=path)
+        digest = artifacts.sha256(path)
         return StageSource(
             name=name,
             detail=maker.detail,
             model_sha256=digest,
             make=maker,
-            needs=(model_need(project.onnx, digest),),
+            needs=(model_need(path, digest),),
         )
     from deployer.export.engine import TorchMaker
 
@@ -67,13 +71,43 @@ def of(project: Project, name: str) -> StageSource:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FileMaker:
+    """One of our own model files, in this process."""
+
+    path: Path
+
+    def __call__(self) -> Engine:
+        return engine.load(self.path)
+
+
+def _streamed(project: Project, name: str) -> StageSource:
+    """A model with carried state: a simulator's texts would be a start of it for every chunk."""
+    converted = artifacts.load(project.artifacts_dir)
+    path = converted.path(stages.SIMULATED[name])
+    digest = artifacts.sha256(path)
+    return StageSource(
+        name=name,
+        detail=f"deploy's own engine on {path.name}, chunk by chunk",
+        model_sha256=digest,
+        make=FileMaker(path=path),
+        chip=converted.chip,
+        needs=(model_need(path, digest),),
+    )
+
+
 def model_need(path: Path, sha256: str) -> Need:
     """A model file, by content."""
     return Need(name="the model", look=artifacts.sha256, place=path, expected=sha256)
 
 
 def checkpoint(project: Project) -> Path:
-    """The trainer's folder. Raises ConfigError where none is configured."""
+    """The trainer's folder. Raises ConfigError where none is configured, UsageError for a model with state."""
+    if project.static is not None:
+        raise UsageError(
+            f"{project.model_name} has no stage torch here",
+            hint="its stages are onnx, float, fixed, offline",
+        )
     folder = project.deployment.settings.model.checkpoint
     if folder is None:
         raise ConfigError("the stage torch needs a checkpoint", hint="set model.checkpoint in deploy.yaml")

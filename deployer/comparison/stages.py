@@ -227,7 +227,7 @@ class _Worker:
         if self._folder.holds(wav.name, digest):
             return Done(clips=1, computed=0)
         self._engine = engine = self._engine or self._make()
-        outputs = engine.run({engine.inputs[0].name: tensor})
+        outputs = self._clips.outputs(engine, tensor)
         self._folder.write(wav.name, outputs, input_sha256=digest)
         return Done(clips=1, computed=1)
 

@@ -148,7 +148,7 @@ def check_stages(names: Sequence[str]) -> None:
 
 def _made(project: Project, name: str, request: Request) -> _Stage:
     """Any stage but the board. Raises MissingArtifact or ConfigError where what it runs is not there."""
-    if GRAPHS in project.vendor:
+    if GRAPHS in project.vendor and project.static is None:
         source, contract = recogniser.source(project, name)
     else:
         source, contract = sources.of(project, name), project.contract

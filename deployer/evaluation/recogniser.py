@@ -35,7 +35,10 @@ def source(project: Project, stage: str) -> tuple[StageSource, InputContract]:
     Raises UsageError for a stage other than `onnx`, MissingArtifact where the graphs were not exported.
     """
     if stage != "onnx":
-        raise UsageError(f"{project.model_name} has no stage {stage} here", hint="its stage is onnx")
+        raise UsageError(
+            f"{project.model_name} has no stage {stage} here: its stage is onnx",
+            hint=f"`deploy export --model {project.model_name} --static 16 4` and `deploy convert` make the others",
+        )
     paths = [project.exported_dir / f"{project.model_name}_{graph}.onnx" for graph in _GRAPHS]
     for path in paths:
         if not path.is_file():

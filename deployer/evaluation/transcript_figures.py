@@ -79,19 +79,28 @@ class TranscriptTally:
 
 
 class HeardTally:
-    """On how many clips two stages heard the same."""
+    """On how many clips two stages heard the same, and the edits between the two."""
 
     def __init__(self, reference: str, candidate: str) -> None:
         self._names = reference, candidate
-        self._clips = self._alike = 0
+        self._clips = self._alike = self._edits = self._heard = 0
 
     def add(self, clip: Clip, reference: Answer, candidate: Answer) -> None:
         """One clip."""
         assert isinstance(reference, Transcript) and isinstance(candidate, Transcript)
         self._clips += 1
         self._alike += reference.tokens == candidate.tokens
+        self._edits += edits(reference.tokens, candidate.tokens)
+        self._heard += len(reference.tokens)
 
     def versus(self) -> Versus:
         """Of all clips so far."""
         first, second = self._names
-        return Versus(reference=first, candidate=second, clips=self._clips, alike=self._alike)
+        return Versus(
+            reference=first,
+            candidate=second,
+            clips=self._clips,
+            alike=self._alike,
+            edits=self._edits,
+            heard=self._heard,
+        )

@@ -33,7 +33,7 @@ class Versus:
     """`alike` of `clips` are decided alike, or heard alike, or of equal embeddings.
 
     Of a model of classes: `flips` are at most 1000, the reference's smallest margins first. Of one of embeddings:
-    the cosines of every clip's two.
+    the cosines of every clip's two. Of a recogniser: `edits` from what the reference heard, `heard` tokens in all.
     """
 
     reference: str
@@ -47,6 +47,8 @@ class Versus:
     least_cosine: float | None = None
     mean_cosine: float | None = None
     worst_clip: str | None = None
+    edits: int | None = None
+    heard: int | None = None
 
 
 def mcnemar(only_reference: int, only_candidate: int) -> McNemar:

@@ -47,7 +47,7 @@ def make(directory: Path, variant: Variant = Variant()) -> StandinTree:  # noqa:
     (models / "variant.sh").write_text(variant.shell(), encoding="utf-8")
     (tools / "release.sh").write_text(variant.release(), encoding="utf-8")
     # A conversion is current only as long as the arithmetic behind it is the same.
-    (tools / "Scripts" / "numerics.py").write_text(f'SHA256 = "{_numerics_sha256()}"\n', encoding="utf-8")
+    (tools / "Scripts" / "numerics.py").write_text(f'SHA256 = "{numerics_sha256()}"\n', encoding="utf-8")
     launcher = tools / "bin" / variant.python
     launcher.parent.mkdir(exist_ok=True)
     launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
@@ -55,7 +55,8 @@ def make(directory: Path, variant: Variant = Variant()) -> StandinTree:  # noqa:
     return StandinTree(models_dir=models, tools_dir=tools)
 
 
-def _numerics_sha256() -> str:
+def numerics_sha256() -> str:
+    """Of all code that decides what a conversion makes."""
     digest = hashlib.sha256()
     for path in sorted(Path(board_runner.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
