@@ -24,14 +24,21 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--resources", is_flag=True, help="As the words of `dask worker --resources`.")
 @chosen
 @common
-def list_boards(session: Session, asked: Asked) -> None:
+def list_boards(session: Session, asked: Asked, *, resources: bool) -> None:
     """Show the boards of the inventory."""
     deployment = session.deployment
     everything = not (asked.many or asked.selection.boards)
     shown = list(deployment.boards.values()) if everything else select(deployment, asked.selection)
     default = deployment.settings.default_board
+    if resources:
+        from deployer.scheduling.order import RESOURCE
+
+        declared = {f"{RESOURCE}{item.name}": 1 for item in shown}
+        session.show(declared, lambda: click.echo(" ".join(f"{name}=1" for name in declared)))
+        return
 
     def text() -> None:
         table = Table()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from deployer.settings import config as settings_config
 
 RESOURCE = "board-"
 """A worker that has the board `desk` declares the resource `board-desk`, of which a task takes 1."""
+
+REREAD_S = 10.0
+"""A change of a lab's deploy.yaml is known after so long: reading a thousand boards takes a fifth of a second."""
 
 Work: TypeAlias = Callable[[Travelled, BoardConfig, list[BoardFile], Callable[[Event], None]], Any]
 """What is done beside the board: the project, the worker's own settings of the board, the files, its progress."""
@@ -105,7 +109,7 @@ def run(order: Order) -> Done | Lacking:
 
 def own_board(name: str) -> BoardConfig:
     """The board as this machine's deploy.yaml has it. Raises ConfigError."""
-    deployment = settings_config.load(None)
+    deployment = _lab.deployment()
     found = deployment.boards.get(name)
     host = socket.gethostname()
     if found is None:
@@ -119,6 +123,25 @@ def own_board(name: str) -> BoardConfig:
             hint=f"set `password_env:`, `password_keyring:` or `key:` in the deploy.yaml on {host}",
         )
     return found
+
+
+class _Lab:
+    """The deploy.yaml that the worker was started beside: read again after a while, by one of its threads."""
+
+    def __init__(self) -> None:
+        self._reading = threading.Lock()
+        self._read: tuple[float, Path, settings_config.Deployment] | None = None
+
+    def deployment(self) -> settings_config.Deployment:
+        """Raises ConfigError."""
+        with self._reading:
+            now_s, folder = time.monotonic(), Path.cwd()
+            if self._read is None or now_s - self._read[0] > REREAD_S or self._read[1] != folder:
+                self._read = (now_s, folder, settings_config.load(None))
+            return self._read[2]
+
+
+_lab = _Lab()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +159,7 @@ def declared(dask_worker: Any) -> list[Declared]:
         for name, count in dask_worker.state.total_resources.items()
         if name.startswith(RESOURCE) and count >= 1
     ]
-    known = settings_config.load(None).boards if names else {}
+    known = _lab.deployment().boards if names else {}
     return [Declared(name=name, address=known[name].address if name in known else "") for name in names]
 
 

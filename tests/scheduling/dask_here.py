@@ -36,13 +36,15 @@ class Cluster:
             _read(process, r"(Registered to)")
         return made
 
-    def start_lab(self, folder: Path, boards: Sequence[str]) -> subprocess.Popen[str]:
+    def start_lab(
+        self, folder: Path, boards: Sequence[str], *, threads: int | None = None
+    ) -> subprocess.Popen[str]:
         """A worker beside these boards, with a thread for each, in the folder of the lab's deploy.yaml.
 
         What it remembers lies in `folder`/state.
         """
         declared = " ".join(f"board-{board}=1" for board in boards)
-        words = ("--nthreads", str(len(boards)), "--resources", declared)
+        words = ("--nthreads", str(threads or len(boards)), "--resources", declared)
         made = _start("dask_worker", self.address, *PLAIN_WORKER, *words, cwd=folder, state=folder / "state")
         self.workers.append(made)
         _read(made, r"(Registered to)")
