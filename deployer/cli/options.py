@@ -134,7 +134,7 @@ def scheduler(function: F) -> F:
         "--scheduler",
         "scheduler_address",
         metavar="tcp://HOST:PORT",
-        help="Compute on this Dask cluster, not here; a board's stage stays here.",
+        help="Compute on this Dask cluster, not here.",
     )(function)
 
 

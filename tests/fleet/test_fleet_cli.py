@@ -267,3 +267,10 @@ def test_results_are_shown_though_the_project_cannot_be_written(capsys: Captured
     said = capsys.readouterr()
     assert len(json.loads(said.out)) > 1
     assert "--retry-failed will not know" in said.err
+
+
+@pytest.mark.usefixtures("boards")
+def test_the_inventory_as_the_resources_of_a_worker(capsys: Captured) -> None:
+    """`dask worker --resources` takes pairs of NAME=NUMBER parted by blanks."""
+    assert 0 == cli.execute(["board", "list", "--resources", "--limit", "2"])
+    assert "board-b00=1 board-b01=1\n" == capsys.readouterr().out
