@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from board_runner.errors import InputError, UsageError
-from deployer import prepare
-from deployer.datasets import labelled, manifest, stored
+from deployer import prepare, resources
+from deployer.datasets import classes, labelled, manifest, stored
 
 PATH_COLUMNS = ("path", "file", "filename", "clip", "wav")
 TRUTH_COLUMNS = ("target", "class", "class_id", "label", "category", "speaker", "tokens", "text")
@@ -49,6 +49,18 @@ class DataSet:
     layout: str
     read: Callable[[], Iterator[Clip]]
     folds: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it: a manifest's own word, else file or folder, with the folder that it is in."""
+        if self.layout == "manifest":
+            known = labelled.load(self.root) if _has_classes(self.root) else manifest.load(self.root)
+            if known.dataset != classes.NAME:
+                return known.dataset
+        whole = self.root.absolute()
+        if whole == resources.data_dir() / "clips":
+            return "the shipped clips"
+        return "/".join(part for part in whole.parts[-2:] if part != "/")
 
     def __iter__(self) -> Iterator[Clip]:
         return (clip for clip in self.read() if not self.folds or clip.fold in self.folds)

@@ -244,6 +244,7 @@ def _info(found: DataSet, listing: Listing, counted: Counted) -> DataSetInfo:
         sha256=listing.sha256,
         without=counted.without,
         left_out=counted.left_out,
+        name=found.name,
     )
 
 

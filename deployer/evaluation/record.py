@@ -41,6 +41,7 @@ class DataSetInfo:
     sha256: str
     without: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    name: str = ""  # what people call it; a record of before has none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,11 @@ class EvalView:
 
     @property
     def title(self) -> str:
-        """`eat over clips`."""
-        return f"{self.record.model} over {Path(self.record.dataset.path).name}"
+        """`eat over esc50, fold 5`."""
+        data = self.record.dataset
+        name = data.name or "/".join(Path(data.path).parts[-2:]).lstrip("/")
+        folds = f", fold {', '.join(data.folds)}" if data.folds else ""
+        return f"{self.record.model} over {name}{folds}"
 
     @property
     def last(self) -> Measured:

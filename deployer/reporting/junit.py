@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from deployer.labels import shown
 from deployer.records import Failure, Sample
+from deployer.reporting import junit_parts
 from deployer.reporting.clips import VERDICTS, ClipRow
 from deployer.reporting.environment import facts
 from deployer.reporting.legible import legible
@@ -21,11 +23,14 @@ def as_junit(page: Page) -> str:
     """A suite a run. A failed run is an error of its clip, a wrong class a failure.
 
     A suite takes what its runs took; a clip whose target is not known passes when every run gave a result.
-    Comparisons of stages and layers have no place here.
+    Evaluations and comparisons of stages and of layers are suites of their own (`junit_parts`).
     """
     root = Element("testsuites", name="deploy")
-    for number, view in enumerate(page.runs):
-        root.append(_suite(view, number))
+    number = itertools.count()
+    root.extend(_suite(view, next(number)) for view in page.runs)
+    root.extend(junit_parts.of_evaluation(view, next(number)) for view in page.evaluations)
+    root.extend(junit_parts.of_stages(compared, next(number)) for compared in page.stages)
+    root.extend(junit_parts.of_layers(report, next(number)) for report in page.layers)
     for key in ("tests", "failures", "errors"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ElementTree.indent(root)
@@ -57,7 +62,7 @@ def _suite(view: RunView, number: int) -> Element:
         "errors": str(len(suite.findall("testcase/error"))),
         "skipped": "0",
         "time": f"{sum(took_ms.values()) / 1000:.3f}",
-        "timestamp": _timestamp(record.created),
+        "timestamp": timestamp(record.created),
         "hostname": record.board.name,
     }
     return suite
@@ -91,8 +96,8 @@ def _ms(sample: Sample) -> float:
     return sample.wall_ms if sample.wall_ms is not None else sample.invoke_ms + sample.post_process_ms
 
 
-def _timestamp(created: str) -> str:
-    """The schema knows no offset: UTC."""
+def timestamp(created: str) -> str:
+    """A moment (ISO 8601) in UTC: the schema knows no offset."""
     try:
         moment = datetime.datetime.fromisoformat(created)
     except ValueError:

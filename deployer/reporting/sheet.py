@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from board_runner.errors import UsageError
 from deployer.records import Failure, RunRecord, Sample
+from deployer.reporting import sheet_parts
 from deployer.reporting.legible import legible
 from deployer.reporting.page import Page
 
@@ -28,17 +31,35 @@ COLUMNS = (
 def as_csv(page: Page) -> str:
     """A row a sample, and a row a failed run, with a `reason` and no times; RFC 4180, with a line of names.
 
-    A text that a spreadsheet would compute gets an apostrophe before it.
+    A text that a spreadsheet would compute gets an apostrophe before it. Of a page without runs: a row a stage
+    of an evaluation, a pair of stages, or a layer. Raises UsageError for two of these, whose columns differ.
     """
+    tables = [table for table in _tables(page) if table[1]]
+    if len(tables) > 1:
+        raise UsageError(
+            "one file of CSV is one table: runs, evaluations, stages and layers have other columns each",
+            hint="name those of one kind; --format json and html take all",
+        )
+    ((columns, rows),) = tables or [(COLUMNS, [])]
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="")
+    writer = csv.DictWriter(out, columns, restval="")
     writer.writeheader()
-    for view in page.runs:
-        record = view.record
-        started: list[Sample | Failure] = [*record.samples, *record.failures]
-        for each in started:
-            writer.writerow({key: _safe(value) for key, value in _row(record, each).items()})
+    for row in rows:
+        writer.writerow({key: _safe(value) for key, value in row.items()})
     return legible(out.getvalue())
+
+
+def _tables(page: Page) -> Iterator[tuple[Sequence[str], Sequence[dict[str, Any]]]]:
+    runs = [_row(view.record, each) for view in page.runs for each in _started(view.record)]
+    yield COLUMNS, runs
+    yield sheet_parts.EVAL_COLUMNS, sheet_parts.of_evaluations(page.evaluations)
+    yield sheet_parts.STAGE_COLUMNS, sheet_parts.of_stages(page.stages)
+    layers = sheet_parts.of_layers(page.layers)
+    yield tuple(layers[0]) if layers else (), layers
+
+
+def _started(record: RunRecord) -> Sequence[Sample | Failure]:
+    return [*record.samples, *record.failures]
 
 
 def _row(record: RunRecord, each: Sample | Failure) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from deployer.reporting.stages import Stages
 def gather(wanted: Sequence[str], history: History, *, runs_alone: bool = False) -> Page:
     """Runs by id, its beginning, tag or file, and JSON files of `compare-sim`; the newest run where none is named.
 
-    With `runs_alone` for a form that shows nothing else: the newest is then no evaluation.
+    With `runs_alone` the newest is no evaluation: for a form that is asked for its runs first.
 
     Raises UsageError for a file that is none of these, MissingArtifact for a run that is not there.
     """
@@ -46,10 +46,6 @@ def gather(wanted: Sequence[str], history: History, *, runs_alone: bool = False)
                 f"{place}: nothing that a report shows",
                 hint="a record, the JSON of `deploy compare-sim --json`, or a layers.json",
             )
-    if runs_alone and not runs:
-        raise UsageError(
-            "no run among what is named", hint="this form shows runs: name one of `deploy bench`"
-        )
     return page(runs, compared, layers, evaluations)
 
 

@@ -157,3 +157,14 @@ def test_a_table_without_rows_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no clip") as e:
         Listing(dataset.find(tmp_path / "a.csv"), check=lambda _: None, emit=lambda _: None)
     assert "rows" in e.value.hint
+
+
+def test_a_data_set_has_a_name(spoken: Path, tmp_path: Path) -> None:
+    """A manifest's own, else that of its folder within the one above: `clips` alone names nothing."""
+    classes.make(spoken, tmp_path / "made", SMALL)
+    (tmp_path / "here/clips/yes").mkdir(parents=True)
+    (tmp_path / "here/clips/yes/a.wav").touch()
+
+    assert "the shipped clips" == dataset.find(CLIPS).name
+    assert "here/clips" == dataset.find(tmp_path / "here/clips").name
+    assert f"{tmp_path.name}/made" == dataset.find(tmp_path / "made").name

@@ -84,5 +84,5 @@ def test_embeddings_and_transcripts_have_their_own_figures() -> None:
         assert not re.search("<u>", text)
         assert "Confusion" not in text
         assert markdown.as_markdown(page(evaluations=[view.record])).startswith(
-            "# Evaluation: eat over my clips\n"
+            "# Evaluation: eat over data/my clips, fold 5\n"
         )

@@ -9,9 +9,12 @@ import json
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from rich.console import Console
 
+from board_runner.errors import UsageError
 from deployer.layers import files
+from deployer.layers.report import LayerReport
 from deployer.records import RunRecord
 from deployer.reporting import data, junit, markdown, sheet, stages, terminal
 from deployer.reporting.page import page
@@ -131,3 +134,46 @@ def test_a_terminal_shows_names_as_they_are(record: RunRecord) -> None:
     text = out.getvalue()
     assert "[/red] a[b].wav" in text
     assert "eat on [bold]desk" in text
+
+
+def test_junit_has_stages_evaluations_and_layers(
+    record: RunRecord, stages_json: dict[str, Any], layers: LayerReport
+) -> None:
+    """A suite each after those of the runs, in the schema's form; a limit that broke and a marked layer fail."""
+    shown = page([record], [stages.parse(stages_json, "x")], [layers], [made.evaluation()])
+    root = ElementTree.fromstring(junit.as_junit(shown))
+
+    assert ["0", "1", "2", "3"] == [suite.get("id") for suite in root]
+    assert all(set(suite.attrib) >= SUITE for suite in root)
+    _, evaluated, compared, layered = root
+    assert ["onnx", "fixed"] == [case.get("name") for case in evaluated.iter("testcase")]
+    assert "fixed: accuracy 0.5000" in (evaluated.findtext("system-out") or "")
+    (broken,) = compared.iter("failure")
+    assert "cosine 0.98765 below 0.99" == broken.get("message")
+    assert ("1", "0", "1") == (compared.get("failures"), evaluated.get("failures"), layered.get("failures"))
+    assert "1, first /<second>" == next(layered.iter("failure")).get("message")
+    assert str(2 + 1 + 1) == root.get("failures")
+
+
+def test_csv_of_stages_evaluations_or_layers(
+    record: RunRecord, stages_json: dict[str, Any], layers: LayerReport
+) -> None:
+    """One kind is one table; two kinds are refused, for their columns differ."""
+    compared = stages.parse(stages_json, "x")
+
+    def rows(text: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(text)))
+
+    (pair,) = rows(sheet.as_csv(page([], [compared])))
+    assert ("fixed", "0.98765", "false", "1") == tuple(
+        pair[key] for key in ("candidate", "cosine_min", "passed", "flips")
+    )
+    evaluated = rows(sheet.as_csv(page(evaluations=[made.evaluation()])))
+    assert [("onnx", "1.0", "4"), ("fixed", "0.5", "2")] == [
+        (row["stage"], row["value"], row["right"]) for row in evaluated
+    ]
+    assert ["/first", "/<second>", "/third"] == [
+        row["layer"] for row in rows(sheet.as_csv(page([], [], [layers])))
+    ]
+    with pytest.raises(UsageError, match="one table"):
+        sheet.as_csv(page([record], [compared]))
