@@ -163,6 +163,11 @@ def _transcripts(console: Console, stage: str, figures: TranscriptFigures, count
         f"{stage}: error rate {figures.error_rate:.2%} ({figures.edits} edits of {figures.said}), "
         f"{figures.right} of {figures.clips} clips without any"
     )
+    if figures.real_time_factor is not None and figures.first_chunk_ms is not None:
+        console.print(
+            f"{stage}: real-time factor {figures.real_time_factor:.4f}, "
+            f"first chunk {figures.first_chunk_ms:.3f} ms (median)"
+        )
     if figures.worst[:count]:
         table = _table(f"worst clips of {stage}", ("audio", "said", "heard"), ("edits",))
         for row in figures.worst[:count]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,6 +48,15 @@ class ClassOnly:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Timed(Transcript):
+    """What a board program heard, and how long the model and what follows it ran on so much audio."""
+
+    busy_ms: float
+    first_chunk_ms: float
+    audio_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoAnswer:
     """Why there is none: a clip that cannot be read, a program that fails on it. Never kept."""
 
@@ -72,6 +81,14 @@ def from_line(line: str) -> Answer:
             return ClassOnly(class_id=found)
         case {"vector": list(values)}:
             return Embedding(vector=tuple(float(value) for value in values))
+        case {"tokens": list(tokens), "score": float(score), "busy_ms": float(busy_ms)}:
+            return Timed(
+                tokens=tuple(int(token) for token in tokens),
+                score=score,
+                busy_ms=busy_ms,
+                first_chunk_ms=float(fields["first_chunk_ms"]),
+                audio_s=float(fields["audio_s"]),
+            )
         case {"tokens": list(tokens), "score": float(score)}:
             return Transcript(tokens=tuple(int(token) for token in tokens), score=score)
     raise ValueError("no answer that is known here")
@@ -85,6 +102,8 @@ def _fields(answer: Answer) -> dict[str, Any]:
             return {"class_id": found}
         case Embedding(vector=vector):
             return {"vector": list(vector)}
+        case Timed():
+            return {**asdict(answer), "tokens": list(answer.tokens)}
         case Transcript(tokens=tokens, score=score):
             return {"tokens": list(tokens), "score": score}
 

@@ -9,14 +9,15 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from board_runner import audio
 from board_runner.errors import InputError
-from board_runner.models.base import Classifier, Embedding, Transcript
+from board_runner.models.base import Classifier, Embedding
 from deployer import artifacts, at_work
 from deployer import run as run_step
 from deployer.board.base import Board, Upload
@@ -26,7 +27,7 @@ from deployer.comparison.reached import Reached
 from deployer.comparison.sources import StageSource
 from deployer.errors import BoardUnreachable, ProgramFailed, TransferError
 from deployer.evaluation.answering import SPOILT, Answered
-from deployer.evaluation.answers import Answer, ClassOnly, NoAnswer
+from deployer.evaluation.answers import Answer, ClassOnly, NoAnswer, Timed
 from deployer.evaluation.listing import Listed
 from deployer.evaluation.reading import Reading
 from deployer.events import Emit
@@ -112,9 +113,19 @@ class OnBoard:
             case Embedded(values=values):
                 return Embedding.of(np.array(values))
             case Heard(tokens=tokens, score=score):
-                return Transcript(tokens=tokens, score=score)
+                return Timed(
+                    tokens=tokens,
+                    score=score,
+                    busy_ms=ran.invoke_ms + ran.post_process_ms,
+                    first_chunk_ms=ran.output.first_chunk_ms or 0.0,
+                    audio_s=self._seconds(listed.clip.path),
+                )
         assert ran.class_id is not None  # `run_clip` gives the one or the other
         return ClassOnly(class_id=ran.class_id)
+
+    def _seconds(self, wav: Path) -> float:
+        rate_hz = self.reading.contract.sample_rate_hz
+        return len(audio.require(audio.read_wav(wav), rate_hz)) / rate_hz
 
 
 @contextmanager
@@ -132,7 +143,9 @@ def opened(
     Raises what a push raises.
     """
     what = reached.placed(project, config, reached.files_of(project, emit=emit) if files is None else files)
-    with reached.reach(project, config, what, emit=emit) as there:
+    with reached.reach(project, config, what, emit=emit) as found:
+        one_input = "a simulator is given one input a clip"
+        there = replace(found, simulator=None, why_not=one_input) if streams(reading) else found
         facts = there.board.facts(there.placed.directory)
         room = (facts.free_kib or 0) << 9  # half of it, in bytes
         shows = there.simulator.path.name if there.simulator is not None else there.placed.name
@@ -153,6 +166,11 @@ def opened(
             batch_bytes=max(LEAST_BYTES, min(MOST_BYTES, room)),
             keep_going=keep_going,
         )
+
+
+def streams(reading: Reading) -> bool:
+    """Whether a clip takes several runs, of which each gets what the one before it carried on."""
+    return any(spec.name in reading.model.CARRY for spec in reading.contract.outputs)
 
 
 def batches(clips: Iterable[Listed], most_bytes: int) -> Iterator[list[Listed]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from board_runner.errors import UsageError
 from board_runner.models import units as token_units
 from board_runner.models.base import Transcript
 from board_runner.models.error_rate import edits
 from deployer.evaluation import truths
-from deployer.evaluation.answers import Answer
+from deployer.evaluation.answers import Answer, Timed
 from deployer.evaluation.dataset import Clip
 from deployer.evaluation.versus import Versus
 
@@ -29,7 +30,11 @@ class Misheard:
 
 @dataclass(frozen=True, kw_only=True)
 class TranscriptFigures:
-    """`error_rate` is edits by tokens said, `right` counts clips without any; `worst` have the most edits."""
+    """`error_rate` is edits by tokens said, `right` counts clips without any; `worst` have the most edits.
+
+    Of a board's program: `real_time_factor`, what it ran by the length of the audio, all clips together, and the
+    median time of the model on a clip's first chunk.
+    """
 
     clips: int
     right: int
@@ -37,6 +42,8 @@ class TranscriptFigures:
     edits: int
     error_rate: float
     worst: tuple[Misheard, ...]
+    real_time_factor: float | None = None
+    first_chunk_ms: float | None = None
 
 
 class TranscriptTally:
@@ -46,6 +53,8 @@ class TranscriptTally:
         self._units, self._most_worst = units, worst
         self._clips = self._right = self._said = self._edits = 0
         self._worst: list[tuple[int, str, Misheard]] = []
+        self._busy_s = self._audio_s = 0.0
+        self._first_chunks_ms: list[float] = []
 
     def add(self, clip: Clip, answer: Answer) -> None:
         """One clip, whose truth is what was said."""
@@ -58,6 +67,9 @@ class TranscriptTally:
             said, heard = " ".join(clip.truth.split()), token_units.text(answer.tokens, self._units)
             off = edits(said, heard)
             self._said += len(said)
+        if isinstance(answer, Timed):
+            self._busy_s, self._audio_s = self._busy_s + answer.busy_ms / 1000, self._audio_s + answer.audio_s
+            self._first_chunks_ms.append(answer.first_chunk_ms)
         self._clips, self._right, self._edits = self._clips + 1, self._right + (not off), self._edits + off
         if off:
             found = Misheard(clip=clip.name, audio=str(clip.path), said=said, heard=heard, edits=off)
@@ -75,6 +87,8 @@ class TranscriptTally:
             edits=self._edits,
             error_rate=self._edits / self._said,
             worst=tuple(one for _, _, one in self._worst),
+            real_time_factor=self._busy_s / self._audio_s if self._audio_s else None,
+            first_chunk_ms=median(self._first_chunks_ms) if self._first_chunks_ms else None,
         )
 
 

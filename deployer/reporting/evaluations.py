@@ -167,6 +167,10 @@ def _row(measured: Measured) -> Iterator[tuple[str, int, float | None]]:
         yield "edits", 0, heard.edits
         yield "tokens said", 0, heard.said
         yield "clips without an edit", 0, heard.right
+        if heard.real_time_factor is not None:
+            yield "real-time factor", 4, heard.real_time_factor
+        if heard.first_chunk_ms is not None:
+            yield "first chunk, median, ms", 3, heard.first_chunk_ms
 
 
 def _versus(pairs: Sequence[Versus]) -> Table:

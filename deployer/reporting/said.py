@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
+from board_runner.models import units
 from deployer.labels import shown
 from deployer.logs.said import Embedded, Heard
 from deployer.records import Answer
@@ -30,12 +31,15 @@ def says(clip: Answered, labels: Sequence[str]) -> str:
 
 
 def in_words(answer: Answer, labels: Sequence[str] = ()) -> str:
-    """`norm 12.3456, offline cosine 1.000000 (same bits)`, or the tokens: by name, where names are known."""
+    """`norm 12.3456, offline cosine 1.000000 (same bits)`, or what was heard: text where the units are known."""
     if isinstance(answer.said, Embedded):
         return f"norm {norm(answer.said):.6g}{_beside_offline(answer)}"
     assert isinstance(answer.said, Heard)
-    words = [labels[token] if token < len(labels) else str(token) for token in answer.said.tokens]
-    return " ".join(words) or _EPSILON
+    tokens = answer.said.tokens
+    known = all(token < len(labels) for token in tokens)
+    text = units.text(tokens, labels) if known else " ".join(map(str, tokens))
+    differs = ", the offline simulator hears another" if answer.offline_equal is False else ""
+    return (text or _EPSILON) + differs
 
 
 def norm(said: Embedded) -> float:

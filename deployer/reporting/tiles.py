@@ -97,16 +97,15 @@ def _accuracy(summary: Summary) -> Tile:
 
 
 def _answers(record: RunRecord) -> Tile:
-    told = [answer.offline_cosine for answer in record.answers if answer.offline_cosine is not None]
-    if not told:
-        return Tile(
-            name="answers", value=f"{len(record.answers)}", note="not compared with the offline simulator"
-        )
+    if all(answer.offline_equal is None for answer in record.answers):
+        note = "not compared with the offline simulator's"
+        return Tile(name="answers", value=f"{len(record.answers)}", note=note)
+    cosines = [answer.offline_cosine for answer in record.answers if answer.offline_cosine is not None]
     return Tile(
-        name="least cosine with offline",
-        value=f"{min(told):.6f}",
+        name="least cosine with offline" if cosines else "answers",
+        value=f"{min(cosines):.6f}" if cosines else f"{len(record.answers)}",
         note=offline_text(record),
-        tone="good" if all(answer.offline_equal is not False for answer in record.answers) else "bad",
+        tone="bad" if any(answer.offline_equal is False for answer in record.answers) else "good",
     )
 
 

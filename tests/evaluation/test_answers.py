@@ -14,7 +14,7 @@ from board_runner.errors import UsageError
 from board_runner.models.base import Embedding, Transcript
 from deployer.errors import MissingArtifact
 from deployer.evaluation.answer_file import AnswerFile
-from deployer.evaluation.answers import Answer, ClassOnly, Scores, from_line, to_line
+from deployer.evaluation.answers import Answer, ClassOnly, Scores, Timed, from_line, to_line
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -39,6 +39,7 @@ def test_scores_come_back_bit_for_bit(values: list[float]) -> None:
         Embedding(vector=(0.1, -2 / 3, 1e-300)),
         Transcript(tokens=(), score=-1.5),
         Transcript(tokens=(3, 1), score=-0.1),
+        Timed(tokens=(3, 1), score=-0.1, busy_ms=12.5, first_chunk_ms=3.25, audio_s=2.0),
     ],
 )
 def test_every_kind_of_answer_comes_back(tmp_path: Path, answer: Answer) -> None:

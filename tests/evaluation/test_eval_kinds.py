@@ -19,6 +19,7 @@ from board_runner.models.base import Embedding, Transcript, run_model
 from deployer import cli, speakers
 from deployer.datasets import voxceleb1
 from deployer.evaluation import record
+from deployer.evaluation.answers import Timed
 from deployer.evaluation.dataset import Clip
 from deployer.evaluation.speaker_figures import CosineTally, SpeakerTally
 from deployer.evaluation.transcript_figures import HeardTally, TranscriptTally
@@ -144,6 +145,19 @@ def test_texts_are_compared_by_character() -> None:
     assert [("b", "ten kit", "ten"), ("a", "sitting", "kitten")] == [
         (w.clip, w.said, w.heard) for w in found.worst
     ]
+
+
+def test_a_boards_times_are_those_of_all_clips_together() -> None:
+    """By hand: 3 s of work for 30 s of audio are 0.1; the first chunks' median is that of three."""
+    tally = TranscriptTally(None)
+    clips = (("a", 900.0, 30.0, 10.0), ("b", 2000.0, 10.0, 15.0), ("c", 100.0, 20.0, 5.0))
+    for name, busy_ms, first_ms, audio_s in clips:
+        heard = Timed(tokens=(1,), score=-1.0, busy_ms=busy_ms, first_chunk_ms=first_ms, audio_s=audio_s)
+        tally.add(_clip(name, "1"), heard)
+    found = tally.figures()
+
+    assert found.real_time_factor == pytest.approx(0.1) and found.first_chunk_ms == 20.0
+    assert (3, 0.0) == (found.right, found.error_rate)
 
 
 def test_silence_has_no_error_rate() -> None:
