@@ -90,6 +90,16 @@ class Graph:
             metadata={p.key: p.value for p in model.metadata_props},
         )
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every input and every tensor between nodes, where onnx's inference finds it whole."""
+        inferred = onnx.shape_inference.infer_shapes(self.to_onnx(), data_prop=True)
+        found = {spec.name: tuple(spec.shape) for spec in self.inputs}
+        for value in inferred.graph.value_info:
+            sizes = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+            if all(sizes):
+                found[value.name] = sizes
+        return found
+
     def to_onnx(self) -> onnx.ModelProto:
         """The protobuf of this graph, IR version as old as the opset allows."""
         graph = helper.make_graph(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer import resources
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, MissingArtifact
 from deployer.settings import yaml_source
 from deployer.settings.config import ModelSection
+
+if TYPE_CHECKING:  # imported where a model is read: a push that finds nothing to do needs none
+    from board_runner.contract import InputContract
 
 
 def load(section: ModelSection, root: Path) -> list[str]:
@@ -30,6 +34,28 @@ def load(section: ModelSection, root: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
+def fitting(names: list[str], section: ModelSection, contract: Callable[[], InputContract]) -> list[str]:
+    """The names, if the model has as many classes; what it has is asked for a model of one's own alone.
+
+    Names that nobody chose become empty where their number is another: a class then has its number alone.
+    Raises ConfigError where `model.labels` gives another number of names.
+    """
+    if not names or section.image is not None or (section.checkpoint is None and section.onnx is None):
+        return names
+    try:
+        classes = int(contract().outputs[0].shape[-1])
+    except MissingArtifact:  # not exported yet
+        return names
+    if len(names) == classes:
+        return names
+    if section.labels is None:
+        return [""] * classes
+    raise ConfigError(
+        f"model.labels has {len(names)} names, the model {classes} classes",
+        hint="a name a line, in the order of the class ids; unset it to see bare numbers",
+    )
+
+
 def packaged(name: str) -> list[str]:
     """Class names by id of a label set that comes with the package."""
     return _packaged(name).read_text(encoding="utf-8").splitlines()
@@ -43,4 +69,4 @@ def shown(class_id: int | None, labels: Sequence[str]) -> str:
     """`32 keyboard_typing`; the bare number where no name is known, a dash for none."""
     if class_id is None:
         return "-"
-    return f"{class_id} {labels[class_id]}" if 0 <= class_id < len(labels) else str(class_id)
+    return f"{class_id} {labels[class_id]}".rstrip() if 0 <= class_id < len(labels) else str(class_id)

@@ -55,8 +55,9 @@ class Project:
 
     @cached_property
     def labels(self) -> list[str]:
-        """Class names by id."""
-        return labels.load(self.deployment.settings.model, self.deployment.root)
+        """Class names by id. Raises ConfigError for other than the model has classes."""
+        section = self.deployment.settings.model
+        return labels.fitting(labels.load(section, self.deployment.root), section, lambda: self.contract)
 
     @property
     def exported_dir(self) -> Path:

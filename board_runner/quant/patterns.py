@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,9 @@ def rewrite(graph: Graph) -> Graph:
         fused = _layer_norm(node, producers, constants) or _gelu(node, producers, constants)
         if fused is not None:
             replaced[node.outputs[0]] = fused
-    live = _live([replaced.get(n.outputs[0], n) for n in nodes], [spec.name for spec in graph.outputs])
+    outputs = [spec.name for spec in graph.outputs]
+    live = _live([replaced.get(n.outputs[0], n) for n in nodes], outputs)
+    live = _live(_bare_layer_norms(graph, live, producers, constants), outputs)
     for node in live:
         if node.op_type not in LOWER or node.domain:
             raise ModelError(f"{node.name}: operator {node.op_type} has no integer form")
@@ -85,26 +87,80 @@ def _axes(node: Node, constants: dict[str, Array]) -> list[int]:
     return [] if axes is None else [int(axis) for axis in axes.ravel()]
 
 
-def _layer_norm(node: Node, producers: dict[str, Node], constants: dict[str, Array]) -> Node | None:
-    chain = _walk(node.outputs[0], "Add Mul Div Sub", producers)
-    if chain is None or node.inputs[1] not in constants:
+@dataclass(frozen=True, kw_only=True)
+class _Normalised:
+    """(x - mean) / sqrt(var + epsilon) along the last axis."""
+
+    x: str
+    epsilon: float
+
+
+def _normalised(
+    quotient: Node, producers: dict[str, Node], constants: dict[str, Array]
+) -> _Normalised | None:
+    """What the Div `quotient` is, if it is that."""
+    chain = _walk(quotient.outputs[0], "Div Sub", producers)
+    below = None if chain is None else _walk(quotient.inputs[1], "Sqrt Add ReduceMean Pow Sub", producers)
+    if chain is None or below is None or below[4] is not chain[1]:
         return None
-    _, gain, quotient, centred = chain
-    below = _walk(quotient.inputs[1], "Sqrt Add ReduceMean Pow Sub", producers)
+    centred = chain[1]
     mean = producers.get(centred.inputs[1])
-    if below is None or below[4] is not centred or gain.inputs[1] not in constants:
-        return None
     epsilon, power = _scalar(below[1].inputs[1], constants), _scalar(below[3].inputs[1], constants)
     if mean is None or mean.op_type != "ReduceMean" or mean.inputs[0] != centred.inputs[0]:
         return None
     last = all(_axes(m, constants) == [-1] for m in (mean, below[2]))
     if epsilon is None or power != 2 or not last:
         return None
+    return _Normalised(x=centred.inputs[0], epsilon=epsilon)
+
+
+def _layer_norm(node: Node, producers: dict[str, Node], constants: dict[str, Array]) -> Node | None:
+    """That, times a gain, plus an offset, as PyTorch's exporter writes it; one of these may be missing."""
+    for kinds in ("Add Mul Div", "Mul Div", "Add Div"):
+        chain = _walk(node.outputs[0], kinds, producers)
+        if chain is None or any(step.inputs[1] not in constants for step in chain[:-1]):
+            continue
+        given = {step.op_type: step.inputs[1] for step in chain[:-1]}
+        size = constants[chain[0].inputs[1]].shape
+        found = _normalised(chain[-1], producers, constants)
+        if found is not None and len(size) == 1:
+            return _as_one(node, found, constants, size[0], given)
+    return None
+
+
+def _bare_layer_norms(
+    graph: Graph, live: list[Node], producers: dict[str, Node], constants: dict[str, Array]
+) -> list[Node]:
+    """The nodes with those normalisations as one operator that have neither gain nor offset.
+
+    A simplifier leaves out gains of ones and offsets of zeros, which every untrained network has.
+    """
+    found = {n.outputs[0]: _normalised(n, producers, constants) for n in live if n.op_type == "Div"}
+    if not any(found.values()):
+        return live
+    shapes = graph.shapes()
+    made = []
+    for node in live:
+        norm = found.get(node.outputs[0])
+        size = shapes.get(norm.x, ())[-1:] if norm is not None else ()
+        made.append(node if norm is None or not size else _as_one(node, norm, constants, size[0], {}))
+    return made
+
+
+def _as_one(
+    node: Node, norm: _Normalised, constants: dict[str, Array], size: int, given: Mapping[str, str]
+) -> Node:
+    """LayerNormalization in place of `node`; what is not `given` of Mul and Add changes nothing."""
+    names = dict(given)
+    for kind, value in (("Mul", np.ones(size, np.float32)), ("Add", np.zeros(size, np.float32))):
+        if kind not in names:
+            names[kind] = f"{node.outputs[0]}/{kind}"
+            constants[names[kind]] = value
     return replace(
         node,
         op_type="LayerNormalization",
-        inputs=(centred.inputs[0], gain.inputs[1], node.inputs[1]),
-        attributes={"axis": -1, "epsilon": epsilon},
+        inputs=(norm.x, names["Mul"], names["Add"]),
+        attributes={"axis": -1, "epsilon": norm.epsilon},
     )
 
 

@@ -53,6 +53,8 @@ class EatShape:
         for name in ("nf", "width", "layers", "heads", "feed_forward", "samples", "classes"):
             if getattr(self, name) < 1:
                 raise ModelError(f"EAT with {name} {getattr(self, name)}: must be at least 1")
+        if self.classes == 1:
+            raise ModelError("EAT of 1 class: there is nothing to decide; train it with a class for all else")
         odd = [factor for factor in self.factors if factor < 2 or factor % 2]
         if odd or not self.factors:
             raise ModelError(f"EAT with reduction factors {list(self.factors)}: each must be even")

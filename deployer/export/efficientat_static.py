@@ -3,10 +3,10 @@
 sum_k a_k W_k (*) x = sum_k a_k (W_k (*) x). The shares a_k sum to one, so the batch normalisation that follows
 folds into each of the four: scale them, and give each the whole shift as its bias.
 
-What steers a Dy-ReLU is written so that integers hold it well: 2 sigmoid(t) - 1 = tanh(t / 2), and each of the four
-coefficients is a tensor of its own. One tensor for all has one scale, that of slopes up to 2, and passes through five
-roundings; here an offset is never above a half, and there are two. A rounding error of a coefficient does not average
-out: it is the same on a whole plane.
+What steers a Dy-ReLU is written so that integers hold it well: 2 sigmoid(t) - 1 = tanh(t / 2), and each of its
+coefficients is a tensor of its own. One tensor for all has one scale, that of slopes up to 2, and passes
+through five roundings; here an offset is never above a half, and there are two. The rounding error of a
+coefficient does not average out: it is the same on a whole plane.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class SplitRelu(nn.Module):  # type: ignore[misc]
 
 
 def static(network: nn.Module) -> nn.Module:
-    """A copy of `network`, in evaluation mode, with all that its context steers rewritten; the network itself stays."""
+    """A copy of `network`, in evaluation mode, with what its context steers rewritten; the network stays."""
     rewritten = copy.deepcopy(network).eval()
     for module in list(rewritten.modules()):
         for name, child in list(module.named_children()):

@@ -47,6 +47,7 @@ def test_the_blur_keeps_a_constant_and_is_symmetric() -> None:
         ({"samples": 1024}, "too short to pad"),
         ({"heads": 7}, "not a multiple of its 7 heads"),
         ({"layers": 0}, "at least 1"),
+        ({"classes": 1}, "nothing to decide"),
     ],
 )
 def test_sizes_that_make_no_network_are_refused(change: dict[str, Any], fault: str) -> None:

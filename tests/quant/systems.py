@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,11 @@ def build(name: str, folder: Path, *, count: int = 12) -> System:
     model, made = SYSTEMS[name](folder)
     source = sources.load(model, made)
     inputs = [_input(model, source.contract, seed) for seed in range(2 * count)]
-    _settle(source.network, inputs)
+    _settle(source.reference, inputs)
+    if source.network is not source.reference:  # rewritten for the export, its normalisations folded: anew
+        from deployer.export.efficientat_static import static
+
+        source = replace(source, network=static(source.reference))
     traced, _ = conversion.trace(source, source.contract)
     graph = conversion.fold(conversion.simplify(traced))
     conversion.store_contract(graph, source.contract)

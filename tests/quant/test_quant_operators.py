@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +243,41 @@ def test_what_only_a_relu_reads_has_the_range_of_its_result(tmp_path: Path) -> N
 
     assert made.scheme.ranges["z"] == made.scheme.ranges["r"]
     assert made.scheme.ranges["z"][1] < -made.statistics.ranges["z"][0]
+
+
+@pytest.mark.parametrize("linear", ["", "Mul", "Add", "Mul Add"])
+def test_a_layer_normalisation_is_one_without_gain_or_offset_too(linear: str, tmp_path: Path) -> None:
+    """A simplifier drops gains of ones and offsets of zeros; what is left converts, and is what float gives."""
+    steps = [
+        ("ReduceMean", "x", "mean", {"axes": [-1]}),
+        ("Sub", "x mean", "centred", {}),
+        ("Pow", "centred two", "squares", {}),
+        ("ReduceMean", "squares", "variance", {"axes": [-1]}),
+        ("Add", "variance epsilon", "safe", {}),
+        ("Sqrt", "safe", "deviation", {}),
+        ("Div", "centred deviation", "normal", {}),
+    ]
+    for op in linear.split():
+        steps.append((op, f"{steps[-1][2]} {op}", f"after{op}", {}))
+    steps[-1] = (steps[-1][0], steps[-1][1], "z", {})
+    nodes = [
+        Node(op_type=op, name=out, inputs=tuple(given.split()), outputs=(out,), attributes=attributes)
+        for op, given, out, attributes in steps
+    ]
+    constants = {"two": np.float32(2), "epsilon": np.float32(1e-5), "Mul": _weights(7), "Add": _weights(7)}
+    used = {name for node in nodes for name in node.inputs}
+    spec = TensorSpec(name="x", dtype="float32", shape=(1, 5, 7))
+    graph = Graph(
+        nodes=tuple(nodes),
+        initializers={name: np.asarray(value) for name, value in constants.items() if name in used},
+        inputs=(spec,),
+        outputs=(replace(spec, name="z"),),
+        opset=13,
+    )
+    graph.save(tmp_path / "a.onnx")
+    x = np.asarray(RNG.standard_normal((1, 5, 7)), np.float32)
+    write_fixed(tmp_path / "a.onnx", tmp_path / "fixed.sim", samples=[{"x": x}], settings=QuantSettings())
+    fixed = FixedEngine(Graph.load(tmp_path / "fixed.sim"))
+
+    assert [step.op for step in fixed.program.instructions] == ["quantize", "layernorm"]
+    assert sqnr_db(FloatEngine.load(tmp_path / "a.onnx").run({"x": x})["z"], fixed.run({"x": x})["z"]) > 75
