@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from board_runner.contract import Array
+
 SETTINGS = {
     "nf": "nf",
     "width": "emb_dim",
@@ -100,10 +102,10 @@ def write_clips(folder: Path, size: Size, count: int) -> list[Path]:
     return paths
 
 
-def _noise(size: Size, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _noise(size: Size, seed: int) -> Array:
     rng = np.random.default_rng(seed)
     swell = np.sin(np.linspace(0.1, 3, size.samples) * (1 + seed)) ** 2
-    return (rng.uniform(-0.5, 0.5, (1, size.samples)) * swell).astype(np.float32)
+    return np.asarray(rng.uniform(-0.5, 0.5, (1, size.samples)) * swell, np.float32)
 
 
 def _yaml(value: int | tuple[int, ...]) -> int | list[int]:
