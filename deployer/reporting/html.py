@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -21,19 +22,31 @@ from deployer.reporting.page import Page
 from deployer.reporting.tiles import percent
 
 
+def policy() -> str:
+    """What the page allows itself (CSP): its one script, styles and data within it, nothing of any server."""
+    digest = base64.b64encode(hashlib.sha256(_source("table.js").encode()).digest()).decode()
+    return (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
 def as_html(
-    page: Page, *, clips_dir: Path | None = None, chosen_dir: Path | None = None, clips: int = MOST_CLIPS
+    page: Page,
+    *,
+    clips_dir: Path | None = None,
+    chosen_dir: Path | None = None,
+    clips: int = MOST_CLIPS,
+    above: Mapping[str, str] | None = None,
 ) -> str:
     """One self-contained file with the sound of the worst `clips`.
 
     A run's wavs are looked for in `clips_dir`, an evaluation's where they were; all of them in `chosen_dir` where
-    that is given.
+    that is given. `above`: links to pages that it is one of, by what they are called.
     """
-    script = _source("table.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     of_runs = chosen_dir or clips_dir
     text = (
-        _environment()
+        environment()
         .get_template("report/page.html.j2")
         .render(
             page=page,
@@ -48,8 +61,9 @@ def as_html(
             ],
             layers=[parts.of_layers(report, f"layers{i}") for i, report in enumerate(page.layers, 1)],
             style=Markup(_source("style.css")),
-            script=Markup(script),
-            script_hash=f"sha256-{digest}",
+            script=Markup(_source("table.js")),
+            policy=Markup(policy()),  # its quotes are no HTML of anybody's
+            above=above or {},
             verdicts=VERDICTS,
             tool_version=__version__,
         )
@@ -58,16 +72,17 @@ def as_html(
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """For pages; `deploy serve` has templates of its own beside the report's."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("deployer"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         autoescape=True,
     )
-    environment.filters |= {"label": shown, "percent": percent}
-    return environment
+    made.filters |= {"label": shown, "percent": percent}
+    return made
 
 
 def _source(name: str) -> str:

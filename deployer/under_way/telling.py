@@ -47,7 +47,7 @@ class Teller:
         self._began_s = time.time()
         self._known: dict[str | None, _Known] = {}
         self._next_s = 0.0
-        self._wanted = self._told = False
+        self._wanted = self._told = self._closed = False
 
     def take(self, event: Event, *, board: str | None = None) -> None:
         """An event of a board, or of the command itself."""
@@ -88,7 +88,8 @@ class Teller:
         self._write()
 
     def close(self) -> None:
-        """Take the file away."""
+        """Take the file away; what a thread still says is not told."""
+        self._closed = True
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
             self._path.parent.rmdir()  # which fails where another command tells of itself
@@ -119,7 +120,7 @@ class Teller:
     def _write(self, *, at_once: bool = False) -> None:
         begun = time.monotonic()
         self._wanted |= at_once
-        if not self._wanted or (begun < self._next_s and not at_once):
+        if self._closed or not self._wanted or (begun < self._next_s and not at_once):
             return
         told = UnderWay(
             id=self._id,

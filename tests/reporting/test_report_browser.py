@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,10 @@ import pytest
 from deployer.layers.report import LayerReport
 from deployer.reporting import html, stages
 from deployer.reporting.page import page
+from tests.browser import DESKTOP, PHONE, Opened, chromium
 from tests.reporting import made
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The distribution's browser."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("needs chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
+__all__ = ["chromium"]  # a fixture
 
 
 @pytest.fixture(scope="module")
@@ -48,26 +33,11 @@ def evil_file(tmp_path: Path, stages_json: dict[str, Any], layers: LayerReport) 
     return path
 
 
-class Seen:
-    """A page that is open, with every word that the browser had to say about it."""
+class Seen(Opened):
+    """A report that is open, without a network."""
 
     def __init__(self, browser: Any, file: Path, **options: Any) -> None:
-        self.context = browser.new_context(offline=True, **{"viewport": DESKTOP, **options})
-        self.page = self.context.new_page()
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.set_default_timeout(60_000)
-        self.page.goto(file.as_uri())
-
-    def __enter__(self) -> Seen:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
+        super().__init__(browser, file.as_uri(), offline=True, **options)
 
     def column(self, number: int) -> list[str]:
         """What stands in a column of the clips' table, from 0."""
@@ -214,25 +184,18 @@ def test_all_of_it_works_from_the_keyboard(chromium: Any, file: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(chromium: Any, evil_file: Path, scheme: str) -> None:
     """Names, roles, order of headings, contrast: the rules of axe-core, all of them."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
     with Seen(chromium, evil_file, color_scheme=scheme) as seen:
         seen.heading("median").click()
 
-        assert [] == _violations(axe, seen)
+        assert [] == seen.violations()
 
 
 def test_axe_has_nothing_against_several_runs(chromium: Any, tmp_path: Path) -> None:
     """Sections that come once a run are told apart."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
     path = tmp_path / "two.html"
     path.write_text(html.as_html(page([made.record(), made.record(board="rack")])), encoding="utf-8")
     with Seen(chromium, path) as seen:
-        assert [] == _violations(axe, seen)
-
-
-def _violations(axe: Any, seen: Seen) -> list[tuple[str, list[str]]]:
-    found = axe.Axe().run(seen.page).response["violations"]
-    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+        assert [] == seen.violations()
 
 
 def test_paper_is_light_and_holds_more_than_a_screen(chromium: Any, file: Path) -> None:

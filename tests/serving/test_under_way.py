@@ -97,6 +97,7 @@ def test_each_board_of_many_has_a_task_of_its_own(tmp_path: Path) -> None:
     ]
     assert [] == read(tmp_path, board="c")
     teller.close()
+    teller.take(Started(step="push", total=9, unit="B"), board="b")
     assert [] == read(tmp_path)
 
 

@@ -131,7 +131,8 @@
       controls.append(element("label", {}, "Find ", text));
       if (verdictAt < 0) return;
       const only = element("select", {}, element("option", { value: "", textContent: "all" }));
-      for (const word of [...columns[verdictAt].order, "with failures"]) {
+      const choices = failedAt < 0 ? columns[verdictAt].order : [...columns[verdictAt].order, "with failures"];
+      for (const word of choices) {
         only.append(element("option", { value: word, textContent: word }));
       }
       only.addEventListener("change", () => {
@@ -139,7 +140,8 @@
         state.page = 0;
         show();
       });
-      controls.append(element("label", {}, "Verdict ", only));
+      const { name } = columns[verdictAt];
+      controls.append(element("label", {}, `${name[0].toUpperCase()}${name.slice(1)} `, only));
     }
 
     function paged(controls) {
