@@ -38,6 +38,8 @@ COMMANDS = {
     "sweep": "Time a model at several batch sizes, each held to the answers one by one.",
     "speakers": "Embed the clips of a manifest and measure how well speakers are told apart.",
     "report": "Show runs as one HTML file, Markdown, JUnit XML, CSV or JSON.",
+    "serve": "Serve history, trends and what runs now as pages of this machine.",
+    "watch": "Show in the terminal what runs now and what ran last.",
     "history": "List, show, compare, tag, remove, export or import saved runs.",
     "explain": "Say why a board answers otherwise than the simulator.",
     "parse": "Turn a pasted serial or telnet log into a table and a run record.",
