@@ -162,6 +162,8 @@ def _forked(spec: Path) -> int:
         fresh.write_text(json.dumps(outcome))
         fresh.replace(spec.with_suffix(".out"))
         code = outcome["exit_code"]
+    except KeyboardInterrupt:  # before there was any work
+        code = INTERRUPTED
     except BaseException:
         traceback.print_exc()
     finally:

@@ -20,6 +20,7 @@ from deployer.measuring.plan import Plan
 from deployer.measuring.results import Measured
 from deployer.run import Program
 from tests.boards.conftest import _own_state  # noqa: F401 - every test here has a state directory of its own
+from tests.boards.rig import wait_until
 from tests.boards.servers import REAL_KINDS, Place, kind_missing, real
 from tests.boards.servers.frame import Frame
 from tests.measuring.lab import Lab, made
@@ -78,9 +79,10 @@ class Rig:
         """The board, over its own connection."""
         return Counted(self.place.config)
 
-    def plan(self, clips: Sequence[str], runs: int | None, **changes: Any) -> Plan:
-        """A plan; a run may take a second."""
-        return Plan(program=replace(self.program, timeout_s=1.0), clips=tuple(clips), runs=runs, **changes)
+    def plan(self, clips: Sequence[str], runs: int | None, *, timeout_s: float = 3.0, **changes: Any) -> Plan:
+        """A plan; a run may take three seconds, much on any machine."""
+        program = replace(self.program, timeout_s=timeout_s)
+        return Plan(program=program, clips=tuple(clips), runs=runs, **changes)
 
     def run(self, clips: Sequence[str], runs: int, **changes: Any) -> Measured:
         """A bench to its end."""
@@ -96,6 +98,14 @@ class Rig:
         """What runs on the board beside its server."""
         server = Path(self.frame.spec.server[0]).name
         return [words for words in self.frame.processes().values() if server not in words]
+
+    def wait_until_empty(self) -> None:
+        """Wait until nothing but the server runs on the board; a failed test tells what does."""
+        try:
+            wait_until(lambda: not self.left())
+        except AssertionError:
+            assert [] == self.left()
+            raise
 
 
 def finish(under_way: Bench, board: SshBoard) -> Measured:

@@ -27,6 +27,9 @@ from tests.boards.wire import Wire
 from tests.measuring import freezer
 from tests.measuring.conftest import Rig, beside, finish, governor
 
+ARRIVES_S = 1.5
+"""By then this host has been told what a board did before: with its power goes what its server still holds."""
+
 CLIENT = """
 import json, sys
 from deployer.bench import Bench
@@ -95,7 +98,7 @@ def test_every_bad_run_is_a_failure_of_its_own_and_the_next_goes_on(rig: Rig) ->
     assert (139, 0) == (crash.exit_status, silent.exit_status)
     assert "printed nothing" in silent.reason and "half" in hang.said
     assert "class id: 3" in garbage.said
-    wait_until(lambda: not rig.left())
+    rig.wait_until_empty()
 
 
 def test_a_reboot_is_one_runs_failure(rig: Rig) -> None:
@@ -103,10 +106,11 @@ def test_a_reboot_is_one_runs_failure(rig: Rig) -> None:
 
     def cut_power() -> None:
         wait_until(rig.seen("/customer/waits").exists)
+        time.sleep(ARRIVES_S)
         reboot(rig.place)
 
     with beside(cut_power):
-        done = rig.run(["a.wav", "wait.wav", "b.wav"], 1)
+        done = rig.run(["a.wav", "wait.wav", "b.wav"], 1, timeout_s=60.0)
 
     assert done.cut_short is None
     assert ["a.wav", "b.wav"] == [s.clip for s in done.samples]
@@ -120,14 +124,15 @@ def test_a_lost_connection_is_no_reboot(rig: Rig) -> None:
 
     def hang_up() -> None:
         wait_until(rig.seen("/customer/waits").exists)
+        time.sleep(ARRIVES_S)
         rig.frame.kill(sessions=True)
 
     with beside(hang_up):
-        done = rig.run(["wait.wav", "a.wav"], 1)
+        done = rig.run(["wait.wav", "a.wav"], 1, timeout_s=60.0)
 
     assert ["a.wav"] == [s.clip for s in done.samples]
     assert [("wait.wav", False)] == [(f.clip, f.board_rebooted) for f in done.failures]
-    wait_until(lambda: not rig.left())
+    rig.wait_until_empty()
 
 
 def test_what_no_signal_reaches_ends_the_bench(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +161,7 @@ def test_what_no_signal_reaches_ends_the_bench(rig: Rig, monkeypatch: pytest.Mon
     assert isinstance(done.cut_short, ProgramFailed) and "hangs in the kernel" in str(done.cut_short)
     assert "cut the board's power" in done.cut_short.hint
     assert any("wait.wav" in words for words in left)  # it was there to the last
-    wait_until(lambda: not rig.left())
+    rig.wait_until_empty()
 
 
 def test_the_governor_is_pinned_and_put_back(rig: Rig) -> None:
@@ -193,7 +198,7 @@ def test_whoever_ends_the_host_leaves_nothing_on_the_board(rig: Rig, number: int
         client.send_signal(number)
         client.wait(20)
 
-    wait_until(lambda: not rig.left())
+    rig.wait_until_empty()
     assert ("performance\n", "ondemand\n") == (during, governor(rig).read_text())
 
 
@@ -204,7 +209,7 @@ def test_a_silent_host_ends_the_loop(rig: Rig) -> None:
         conductor = Conductor(board, Plan(program=rig.program, clips=("wait.wav",), runs=2), silence_s=1)
         conductor.run(0, ended.append, until_s=time.monotonic() + 1)  # more than it is told in words here
 
-    wait_until(lambda: not rig.left())
+    rig.wait_until_empty()
     assert [(0, None)] == [(ran.index, ran.completed.exit_status) for ran in ended]
     assert "ondemand\n" == governor(rig).read_text()
 
@@ -217,7 +222,7 @@ def test_time_ends_a_bench_between_two_runs(rig: Rig) -> None:
 
     assert () == done.failures and done.cut_short is None
     assert len(done.samples) >= 1 and done.samples[-1].started_s is not None
-    wait_until(lambda: not rig.left())
+    rig.wait_until_empty()
 
 
 def test_enough_is_enough(rig: Rig) -> None:
