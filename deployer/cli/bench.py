@@ -15,7 +15,7 @@ from deployer.board.config import BoardConfig
 from deployer.cli import bench_models, fleet
 from deployer.cli import push as push_command
 from deployer.cli.bench_options import Wanted, measured
-from deployer.cli.console import results
+from deployer.cli.console import print_table, results
 from deployer.cli.options import Asked, Session, boards, common, dry_run, through_labs
 from deployer.errors import CheckFailed, ConfigError
 from deployer.events import Emit
@@ -92,7 +92,7 @@ def show(done: at_work.Benched, found: Comparison | None = None) -> None:
 
     console = results()
     if done.record.counted:
-        console.print(terminal.clip_table(done.record))
+        print_table(console, terminal.clip_table(done.record))
     for line in [*terminal.summary_lines(done.record), *findings.lines(done.record)]:
         console.print(line)
     if found is not None:

@@ -11,7 +11,7 @@ from board_runner.errors import UsageError
 from deployer.board import ssh
 from deployer.board.config import as_data
 from deployer.cli import board_add, board_run, emulate, fleet, probed
-from deployer.cli.console import results
+from deployer.cli.console import print_table, results
 from deployer.cli.options import Asked, Session, boards, chosen, common, named
 from deployer.fleet import jobs
 from deployer.fleet.select import select
@@ -48,7 +48,10 @@ def list_boards(session: Session, asked: Asked, *, resources: bool) -> None:
             name = f"{item.name} (default)" if item.name == default else item.name
             labels = (", ".join(item.groups), ", ".join(item.tags))
             table.add_row(name, item.address, str(item.directory), item.chip or "not set", *labels)
-        results().print(table if shown else "no boards yet; `deploy board add NAME ADDRESS` adds one")
+        if shown:
+            print_table(results(), table)
+        else:
+            results().print("no boards yet; `deploy board add NAME ADDRESS` adds one")
 
     session.show([as_data(item) | {"address": item.address} for item in shown], text)
 

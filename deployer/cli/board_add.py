@@ -12,7 +12,7 @@ from rich.table import Table
 
 from deployer.board.config import BoardConfig, parse_address
 from deployer.cli import probed
-from deployer.cli.console import results
+from deployer.cli.console import print_table, results
 from deployer.cli.options import Session, common
 from deployer.errors import ConfigError
 from deployer.fleet import find as search
@@ -82,7 +82,10 @@ def find(session: Session, addresses: str, port: int, timeout_s: float) -> None:
             name = known.get((item.host, item.port), "")
             table.add_row(f"{item.host}:{item.port}", escape(item.greeting), name)
         where = f"{len(hosts)} addresses, port {port}"
-        results().print(table if found else f"no SSH server in {addresses} ({where})")
+        if found:
+            print_table(results(), table)
+        else:
+            results().print(f"no SSH server in {addresses} ({where})")
 
     session.show([asdict(item) | {"board": known.get((item.host, item.port))} for item in found], text)
 

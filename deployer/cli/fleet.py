@@ -14,7 +14,7 @@ from rich.table import Table
 
 from deployer.board.access import passwords
 from deployer.board.config import BoardConfig
-from deployer.cli.console import results
+from deployer.cli.console import print_table, results
 from deployer.cli.fleet_view import MARKS, fleet_view, seconds
 from deployer.cli.options import Asked, Session
 from deployer.cli.progress import fleet_log
@@ -165,7 +165,7 @@ def _text(result: FleetResult[T], *, work: Work[T]) -> None:
         shown = [escape(cell) for cell in cells] or [outcome.state.value, *[""] * (len(work.columns) - 1)]
         time = seconds(outcome.duration_s) if outcome.state is not State.NOT_STARTED else ""
         table.add_row(MARKS[outcome.state], escape(outcome.board), *shown, time)
-    console.print(table)
+    print_table(console, table)
     console.print(summary(result))
 
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from deployer.cli.console import results
+from deployer.cli.console import print_table, results
 from deployer.history import Entry, Headline
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def print_list(found: Sequence[Entry]) -> None:
         table.add_row(
             *(escape(word) for word in words), *_figures(item.headline), escape(", ".join(item.tags))
         )
-    results().print(table if found else "no run fits; `deploy bench` makes one")
+    if found:
+        print_table(results(), table)
+    else:
+        results().print("no run fits; `deploy bench` makes one")
 
 
 def print_run(entry: Entry, fields: Mapping[str, Any]) -> None:

@@ -77,7 +77,8 @@ def _edit(text: str, section: str, name: str, fields: Mapping[str, Any]) -> _Edi
         if value.flow_style:
             return _in_flow(value, _flow(name, fields))
         indent = value.value[0][0].start_mark.column
-        return _Edit(at=_line_after(text, _end_of(value)), new=_block(name, fields, indent))
+        at = _own_comments(text, _line_after(text, _end_of(value)), indent)
+        return _Edit(at=at, new=_block(name, fields, indent))
     if root.flow_style:
         return _Edit(
             at=value.start_mark.index,
@@ -118,6 +119,13 @@ def _line_after(text: str, index: int) -> int:
         return index
     found = text.find("\n", index)
     return len(text) if found < 0 else found + 1
+
+
+def _own_comments(text: str, index: int, indent: int) -> int:
+    """Past the comments that stand deeper than the last board's name: they are of its settings."""
+    while (found := re.compile(r"[ \t]*(?=#)").match(text, index)) and found.end() - index > indent:
+        index = _line_after(text, found.end())
+    return index
 
 
 def _block(name: str, fields: Mapping[str, Any], indent: int) -> str:

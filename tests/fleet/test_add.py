@@ -48,6 +48,11 @@ FOLDED = "  b:\n    host: h\n    before:\n    - >\n      one\n      two\n\n"
         ("boards: {a: {host: h},}\n", 'boards: {a: {host: h}, "new": {"host": "10.0.0.9", "port": 2222},}\n'),
         ('{"chip": "maruko"}', '{"chip": "maruko", "boards": {"new": {"host": "10.0.0.9", "port": 2222}}}'),
         ('{"boards": {}}', '{"boards": {"new": {"host": "10.0.0.9", "port": 2222}}}'),
+        (
+            "boards:\n  a:\n    host: h\n    # key: k\n    # tags: [x]\n  # b:\n\nchip: maruko\n",
+            f"boards:\n  a:\n    host: h\n    # key: k\n    # tags: [x]\n{NEW}  # b:\n\nchip: maruko\n",
+        ),
+        ("boards:\n  a:\n    host: h\n    # last", f"boards:\n  a:\n    host: h\n    # last\n{NEW}"),
         ("boards:\r\n  a: {host: h}\r\n", "boards:\r\n  a: {host: h}\r\n" + NEW.replace("\n", "\r\n")),
     ],
 )
