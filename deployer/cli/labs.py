@@ -20,8 +20,7 @@ def opened(session: Session, asked: Asked, command: str) -> Iterator[tuple[Labs,
     Where the inventory here has no boards, `--all` means those of the workers. Raises UsageError, ClusterFailed.
     """
     assert asked.scheduler is not None
-    at_once = asked.parallel or AT_ONCE
-    with Labs(asked.scheduler, at_once=at_once, talkative=session.verbosity > 0) as labs:
+    with Labs(asked.scheduler, talkative=session.verbosity > 0) as labs:
         there = labs.boards
         wanted = asked.selection
         named = wanted.boards or wanted.groups or wanted.tags or asked.retry_failed
@@ -30,6 +29,8 @@ def opened(session: Session, asked: Asked, command: str) -> Iterator[tuple[Labs,
         else:
             chosen = boards_of(session.deployment, asked, command)
         labs.require([board.name for board in chosen])
+        at_once = asked.parallel or AT_ONCE
+        labs.expect(min(at_once, len(chosen)))
         yield labs, [_as_known(there[board.name]) for board in chosen], at_once
 
 

@@ -66,13 +66,12 @@ class Labs:
         self,
         address: str,
         *,
-        at_once: int = AT_ONCE,
         talkative: bool = False,
         without_worker_s: float = WITHOUT_WORKERS_S,
     ) -> None:
         self.address = address
         self.without_worker_s = without_worker_s
-        self._every_s = max(_LEAST_S, at_once / EVENTS_A_SECOND)
+        self._every_s = _LEAST_S
         self._talkative = talkative
         self._topic = f"deploy-{secrets.token_hex(8)}"
         self._said: dict[str, SimpleQueue[Event | Begun | Ended]] = {}
@@ -94,6 +93,10 @@ class Labs:
 
     def __exit__(self, *exc: object) -> None:
         self._client.close()
+
+    def expect(self, at_once: int) -> None:
+        """So many boards will tell of themselves at once: the more there are, the more seldom does each."""
+        self._every_s = max(_LEAST_S, at_once / EVENTS_A_SECOND)
 
     @property
     def boards(self) -> Mapping[str, Declared]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import INTERRUPTED
+from deployer.errors import INTERRUPTED, ClusterFailed
 from deployer.events import ignore
 from deployer.fleet.lab_work import LOST, InLabs
 from deployer.fleet.outcome import State
@@ -20,10 +20,12 @@ from deployer.history import History
 from deployer.on_board import board_files
 from deployer.project import Project
 from deployer.records import RunRecord
+from deployer.scheduling import carried
 from deployer.scheduling.labs import Labs as Connection
 from deployer.settings import config
 from tests.boards.servers import Place
 from tests.processes import sleeping
+from tests.scheduling import work
 from tests.scheduling.labs_here import NAPS, Labs, client, deploy, kill, meanwhile, restart, two_labs
 
 pytest.importorskip("distributed", reason="Dask's distributed is not installed")
@@ -94,6 +96,22 @@ def test_a_lab_that_is_gone_fails_alone(labs: Labs, project: Path) -> None:
     assert trouble is not None and 9 == trouble.exit_code == result.exit_code
     assert "b00: its worker went away, and none with board-b00 came" in trouble.message
     assert "--retry-failed" in trouble.hint
+
+
+def test_a_task_that_kills_its_workers_is_given_up(labs: Labs, project: Path) -> None:
+    """It is not tried for ever: with one failure allowed, two workers are lost to it."""
+    lab = labs.first.folder.with_name("doomed")
+    lab.mkdir()
+    (lab / "deploy.yaml").write_text("boards: {doomed: {host: 127.0.0.1}}\n")
+    workers = [labs.cluster.start_lab(lab, ["doomed"]) for _ in range(2)]
+    cargo = carried.of_files(Project(config.load(project / "deploy.yaml")), [])
+    again_and_again = pytest.raises(
+        ClusterFailed, match="doomed: its task was lost with its worker again and again"
+    )
+    with Connection(labs.cluster.address) as connection, again_and_again:
+        connection.ask("doomed", work.end_beside_the_board, cargo, emit=ignore)
+
+    assert [1, 1] == [worker.wait() for worker in workers]
 
 
 def test_ctrl_c_ends_the_programs_on_the_boards(labs: Labs, project: Path) -> None:

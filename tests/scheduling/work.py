@@ -24,6 +24,11 @@ def end_the_worker(_: int) -> int:
     os._exit(1)
 
 
+def end_beside_the_board(*_: object) -> None:
+    """A board's task that takes its worker with it."""
+    os._exit(1)
+
+
 def slowly(value: int) -> int:
     """Leaves time to kill a worker."""
     time.sleep(0.1)
