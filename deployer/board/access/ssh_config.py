@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import importlib
 import io
@@ -16,6 +15,7 @@ from deployer.errors import ConfigError
 
 _MOST_HOPS = 8
 _INCLUDE = re.compile(r"\s*include\s*[=\s]\s*(.+?)\s*\Z", re.IGNORECASE)
+_EXEC = re.compile(r"^\s*match\b.*\bexec\b", re.IGNORECASE | re.MULTILINE)
 _MOST_INCLUDES = 16
 
 
@@ -111,7 +111,7 @@ def _lookup(config: BoardConfig) -> dict[str, Any]:
     import paramiko.config
     from paramiko.ssh_exception import ConfigParseError
 
-    with contextlib.suppress(ImportError):  # what `Match exec` needs, where it was loaded without
+    if _EXEC.search(text):  # what it needs for that, where it was loaded without
         paramiko.config.__dict__["invoke"] = importlib.import_module("invoke")
     try:
         parsed = paramiko.config.SSHConfig.from_file(io.StringIO(text))
