@@ -65,7 +65,7 @@ def _rate_hz(project: Project) -> int:
 
 def _model(project: Project) -> Path:
     """What says at which rate clips are: the model."""
-    return project.onnx
+    return project.static or project.onnx
 
 
 def _stamp(path: Path) -> list[int]:

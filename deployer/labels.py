@@ -1,4 +1,4 @@
-"""Class ids with their names, as every table and report shows them."""
+"""Class ids with their names, and a recogniser's tokens with theirs, as every table and report shows them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:  # imported where a model is read: a push that finds nothing t
 def load(section: ModelSection, root: Path) -> list[str]:
     """Class names by id: a list as it stands, a file, or the name of a packaged label set.
 
-    Raises ConfigError when there is no such file.
+    A recogniser's file has lines of `unit number`, as `deploy eval --units` takes it. Raises ConfigError when
+    there is no such file, ModelError for one that is no list of units.
     """
     wanted = section.labels
+    defaults = yaml_source.read(resources.configs_dir() / "models" / f"{section.name}.yaml").data
     if wanted is None:
-        defaults = yaml_source.read(resources.configs_dir() / "models" / f"{section.name}.yaml").data
         wanted = str(defaults["labels"])
     if isinstance(wanted, list):
         return wanted
@@ -31,6 +32,10 @@ def load(section: ModelSection, root: Path) -> list[str]:
     if not path.is_file():
         known = sorted(p.stem for p in packaged_file.parent.glob("*.txt"))
         raise ConfigError(f"no label file {path}", hint=f"packaged label sets: {', '.join(known)}")
+    if defaults.get("labels_are") == "units" and path != packaged_file:
+        from board_runner.models import units  # brings numpy
+
+        return units.read(path)
     return path.read_text(encoding="utf-8").splitlines()
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from board_runner.contract import Array
 from board_runner.errors import UsageError
+from board_runner.models.base import Classifier
 from deployer import artifacts, prepare
 from deployer.comparison import compare, elsewhere, sources, stages
 from deployer.comparison.clip_set import ClipSet
@@ -136,7 +137,7 @@ def compare_stages(
     _same_inputs(made, clips if "board" in to_run else None)
     kept, left_out = _common(made) if request.common or request.reference is not None else (made, ())
     limits = Limits(**msgspec.structs.asdict(project.deployment.settings.limits))
-    if not project.labels:  # the largest element of an embedding decides nothing
+    if not isinstance(project.model, Classifier):  # the largest element of an embedding decides nothing
         limits = replace(limits, top1_min=0.0)
     judged = judge(kept, limits, targets=_targets(kept))
     return replace(judged, labels=tuple(project.labels), left_out=left_out)
