@@ -47,5 +47,6 @@ def command(session: Session, log: Path, save: bool) -> None:
     session.show(data.of_record(record), text)
     if not record.samples:
         raise ProgramFailed(
-            f"{name}: no complete run in this log", hint="a run ends with a line `class id: N`"
+            f"{name}: no complete run in this log",
+            hint="a run ends with its result line, such as `class id: N`",
         )
