@@ -59,7 +59,7 @@ def command(
             raise UsageError("--all-models changes nothing", hint="leave --dry-run out")
         bench_models.show(session, runs=wanted.runs, wanted=models)
         return
-    project = Project(session.deployment)
+    project = _project(session, wanted)
     if dry_run:
         push_command.push(session, project, asked, dry_run=True, command="bench")
         return
@@ -84,6 +84,15 @@ def command(
     found = compare(done.record, wanted, baseline)
     session.show(_data(done, found), lambda: show(done, found))
     judge(done, found, wanted)
+
+
+def _project(session: Session, wanted: Wanted) -> Project:
+    project = Project(session.deployment)
+    if wanted.durations is None:
+        return project
+    from deployer.measuring import durations
+
+    return durations.project(project, durations.parse(wanted.durations))
 
 
 def show(done: at_work.Benched, found: Comparison | None = None) -> None:

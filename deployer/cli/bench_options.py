@@ -46,6 +46,7 @@ class Wanted:
     noise_floor: bool
     pin: bool
     in_process: int | None
+    durations: str | None
     baseline: str | None
     fail_above: float | None
     min_accuracy: float | None
@@ -62,6 +63,7 @@ class Wanted:
             "--minutes": self.minutes,
             **{name: None if share is None else f"{100 * share:g}%" for name, share in shares.items()},
             "--in-process": self.in_process,
+            "--durations": self.durations,
             "--against": self.against,
             "--baseline": self.baseline,
             "--min-accuracy": self.min_accuracy,
@@ -97,6 +99,11 @@ _OPTIONS = (
         type=click.IntRange(min=2),
         metavar="N",
         help="Afterwards N invokes of each clip in one process: the first against warm ones.",
+    ),
+    click.option(
+        "--durations",
+        metavar="S,S,...",
+        help="The first clip in lengths of so many seconds each, in place of the project's clips.",
     ),
     click.option("--noise-floor", is_flag=True, help="Run the same model in turns with itself."),
     click.option("--pin/--no-pin", default=True, help="Hold the CPU's governor meanwhile (default: yes)."),

@@ -24,14 +24,18 @@ def clip_table(record: RunRecord) -> Table:
     table.add_column("says", overflow="fold")
     summary = summarise(record)
     warm = summary is not None and any(clip.warm_median_ms is not None for clip in summary.clips)
-    for name in ("runs", "min", "median", "p90", "p95", "max", "post", *["warm"] * warm):
+    lengths = {record.clip_seconds.get(clip.clip) for clip in summary.clips} if summary else set()
+    paced = len(lengths) > 1 and None not in lengths
+    more = (*["warm"] * warm, *["start, I/O", "real time"] * paced)
+    for name in ("runs", "min", "median", "p90", "p95", "max", "post", *more):
         table.add_column(name, justify="right", no_wrap=True)
     for clip in summary.clips if summary else ():
         name, said, target, *figures = _row(clip, record.labels)
         said, target = escape(said), escape(target)
         if clip.target is not None and clip.class_ids and clip.class_ids != (clip.target,):
             said = f"[yellow]{said}, should be {target}[/]"
-        table.add_row(escape(name), said, *figures, *[ms(clip.warm_median_ms)] * warm)
+        paces = [_number(clip.start_load_io_median_ms, 1), _number(clip.real_time_factor, 4)] if paced else []
+        table.add_row(escape(name), said, *figures, *[ms(clip.warm_median_ms)] * warm, *paces)
     table.caption = "model invoke time in ms; each run is the first invoke of its own process" + (
         ", `warm` are the invokes that follow it in one" if warm else ""
     )
@@ -42,6 +46,10 @@ def clip_table(record: RunRecord) -> Table:
 def ms(value_ms: float | None) -> str:
     """A time in a table: `-` where the runs are too few for such a percentile."""
     return "-" if value_ms is None else f"{value_ms:.3f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def summary_lines(record: RunRecord) -> list[str]:
