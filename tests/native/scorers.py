@@ -18,21 +18,32 @@ from board_runner.integer.program import Program
 from board_runner.models import ecapa, efficientat, kws
 from tests.integer.programs import Build
 
+CLASSES = 7
+
 CONTRACTS = {
-    "mfcc": kws.contract(),
-    "mfcc of 40 ms": kws.contract(front_end=Mfcc(window=640, stride=320, coefficients=13, low_hz=0.0)),
-    "mfcc at 8 kHz": kws.contract(front_end=Mfcc(sample_rate_hz=8000, samples=9000, window=200, channels=23)),
-    "log-mel": efficientat.contract(),
-    "log-mel of the port": efficientat.contract(front_end=LogMel(variant="tensorflow")),
+    "mfcc": kws.contract(classes=CLASSES),
+    "mfcc of 40 ms": kws.contract(
+        classes=CLASSES, front_end=Mfcc(window=640, stride=320, coefficients=13, low_hz=0.0)
+    ),
+    "mfcc at 8 kHz": kws.contract(
+        classes=CLASSES, front_end=Mfcc(sample_rate_hz=8000, samples=9000, window=200, channels=23)
+    ),
+    "log-mel": efficientat.contract(classes=CLASSES),
+    "log-mel of the port": efficientat.contract(classes=CLASSES, front_end=LogMel(variant="tensorflow")),
     "log-mel of 990": efficientat.contract(
-        front_end=LogMel(sample_rate_hz=22050, samples=20000, fft=990, window=401, stride=333, high_hz=9999.5)
+        classes=CLASSES,
+        front_end=LogMel(
+            sample_rate_hz=22050, samples=20000, fft=990, window=401, stride=333, high_hz=9999.5
+        ),
     ),
     "port of 442": efficientat.contract(
-        front_end=LogMel(variant="tensorflow", samples=5000, fft=442, window=442, stride=500, channels=40)
+        classes=CLASSES,
+        front_end=LogMel(variant="tensorflow", samples=5000, fft=442, window=442, stride=500, channels=40),
     ),
-    "speaker": ecapa.contract(),
+    "speaker": ecapa.contract(width=CLASSES),
     "speaker at 22 kHz": ecapa.contract(
-        front_end=SpeakerMel(sample_rate_hz=22050, frames=77, fft=552, stride=221, channels=64, low_hz=90.5)
+        width=CLASSES,
+        front_end=SpeakerMel(sample_rate_hz=22050, frames=77, fft=552, stride=221, channels=64, low_hz=90.5),
     ),
 }
 """As shipped, and with other numbers: FFTs of 2, 3, 5, 11, 13, 17 and 23, windows shorter than they."""
@@ -40,23 +51,21 @@ CONTRACTS = {
 SCALES = {"kws": 256 / 32767, "efficientat": 4 / 32767, "ecapa": 1.5 / 32767}
 """What a level of the input stands for: no feature of any clip is beyond 32767 of them."""
 
-CLASSES = 7
-
 
 def program_of(contract: InputContract, seed: int = 0) -> Program:
     """Input, levels, a random matrix; the outputs that the model's decision reads, its own not the first."""
     rng = np.random.default_rng(seed)
     (spec,) = contract.inputs
-    count = int(np.prod(spec.shape))
+    count, width = int(np.prod(spec.shape)), contract.outputs[0].shape[-1]
     build = Build(spec.shape)
     levels = build.add("quantize", 0)
     build.values[levels] = replace(build.values[levels], scale=SCALES[contract.model])
     flat = build.add("reshape", levels, ints={"shape": (1, count)})
     weight: dict[str, Array] = {
-        "weight": rng.integers(-300, 301, (count, CLASSES)).astype(np.int16),
-        "offset": np.full(CLASSES, 1 << 30, np.int64),
-        "multiplier": np.full(CLASSES, 1 << 14, np.int32),
-        "shift": np.full(CLASSES, 31, np.int8),
+        "weight": rng.integers(-300, 301, (count, width)).astype(np.int16),
+        "offset": np.full(width, 1 << 30, np.int64),
+        "multiplier": np.full(width, 1 << 14, np.int32),
+        "shift": np.full(width, 31, np.int8),
     }
     last = build.add("linear", flat, tensors=weight)
     name = contract.outputs[0].name

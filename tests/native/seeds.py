@@ -23,6 +23,7 @@ from tests.native import scorers
 RATE_HZ = 4000
 SMALL = {
     "mfcc": kws.contract(
+        classes=7,
         front_end=Mfcc(
             sample_rate_hz=RATE_HZ,
             samples=900,
@@ -31,14 +32,16 @@ SMALL = {
             channels=9,
             coefficients=5,
             high_hz=1900,
-        )
+        ),
     ),
     "logmel": efficientat.contract(
+        classes=7,
         front_end=LogMel(
             sample_rate_hz=RATE_HZ, samples=700, fft=66, window=50, stride=90, channels=8, high_hz=1800
-        )
+        ),
     ),
     "port": efficientat.contract(
+        classes=7,
         front_end=LogMel(
             variant="tensorflow",
             sample_rate_hz=RATE_HZ,
@@ -48,12 +51,13 @@ SMALL = {
             stride=90,
             channels=8,
             high_hz=1800,
-        )
+        ),
     ),
     "speaker": ecapa.contract(
+        width=7,
         front_end=SpeakerMel(
             sample_rate_hz=RATE_HZ, frames=9, fft=60, stride=70, channels=7, low_hz=10, high_hz=1999
-        )
+        ),
     ),
 }
 """Every front end over a scorer, small enough for a thousand files a second."""
