@@ -37,7 +37,7 @@ def fault(kind: Any, data: Any, error: msgspec.ValidationError) -> Fault:
         key = (*key, field["name"])
         if field["fault"] == "missing required":
             return Fault(key, "is missing")
-        return Fault(key, "is not known", known=tuple(f.encode_name for f in getattr(about, "fields", ())))
+        return Fault(key, "is not known", known=tuple(f.encode_name for f in _fields(about)))
     if said["key"]:
         return Fault(key, f"holds a key that is no {_TYPES['str']}")
     return Fault(key, _allowed(about) or _worded(said["words"]), **_shown(data, key))
@@ -96,16 +96,29 @@ def _along(kind: Any, key: Key) -> Iterator[Any]:
 
 
 def _inside(kind: Any, step: str | int) -> Iterator[Any]:
-    if isinstance(kind, msgspec.inspect.Metadata):
-        yield from _inside(kind.type, step)
-    for choice in getattr(kind, "types", ()):
-        yield from _inside(choice, step)
-    for field in getattr(kind, "fields", ()):
+    for field in _fields(kind):
         if step == field.encode_name:
             yield field.type
-    for name in ("value_type", "item_type"):
-        if hasattr(kind, name):
-            yield getattr(kind, name)
+    for choice in _choices(kind):
+        for name in ("value_type", "item_type"):
+            if hasattr(choice, name):
+                yield getattr(choice, name)
+
+
+def _fields(kind: Any) -> Iterator[Any]:
+    for choice in _choices(kind):
+        yield from getattr(choice, "fields", ())
+
+
+def _choices(kind: Any) -> Iterator[Any]:
+    """A type without what is said of it, and every one of several."""
+    if isinstance(kind, msgspec.inspect.Metadata):
+        yield from _choices(kind.type)
+    elif isinstance(kind, msgspec.inspect.UnionType):
+        for choice in kind.types:
+            yield from _choices(choice)
+    else:
+        yield kind
 
 
 def _allowed(about: Any) -> str:

@@ -38,6 +38,7 @@ class Outer(Section, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1)]
     user: Annotated[str, Meta(pattern=r"\A\w+\Z", description="a name of letters")] | None = None
     inner: Inner = Inner()
+    perhaps: Inner | None = None
     many: dict[str, tuple[int, ...]] = {}  # noqa: RUF012
     way: Literal["fast", "slow"] = "fast"
     folder: PurePosixPath = PurePosixPath("/tmp")
@@ -69,6 +70,7 @@ class Sample:
         ({"name": "n", "inner": {"runs": 0}}, "inner.runs: must be a whole number >= 1 (it is 0)"),
         ({"name": "n", "inner": {"runs": 13}}, "inner.runs: must not be the thirteenth (it is 13)"),
         ({"name": "n", "inner": {"pause_s": math.nan}}, "inner.pause_s: must be a number > 0.0 (it is nan)"),
+        ({"name": "n", "perhaps": {"runs": 0}}, "perhaps.runs: must be a whole number >= 1 (it is 0)"),
         ({"name": "n", "inner": []}, "inner: must be keys and values, not a list"),
         ({"name": "n", "inner": None}, "inner: must be keys and values, not nothing (it is None)"),
         ({"name": "n", "many": {"a": [1], "b": [2, "x"]}}, "many.b.1: must be a whole number, not text"),
@@ -92,10 +94,13 @@ def test_an_unknown_key_comes_with_those_that_there_are() -> None:
     """Whoever tells it can say which was meant; no other fault has such a list."""
     with pytest.raises(Fault) as inner:
         intake.record(Outer, {"name": "n", "inner": {"rusn": 1}})
+    with pytest.raises(Fault) as perhaps:
+        intake.record(Outer, {"name": "n", "perhaps": {"rusn": 1}})
     with pytest.raises(Fault) as other:
         intake.record(Outer, {})
 
     assert (("inner", "rusn"), ("runs", "pause_s")) == (inner.value.key, inner.value.known)
+    assert (("perhaps", "rusn"), ("runs", "pause_s")) == (perhaps.value.key, perhaps.value.known)
     assert inner.value.unknown and not other.value.unknown
 
 
