@@ -16,17 +16,17 @@ from deployer.history.schema import insert_figures
 
 _ENTRY = """SELECT runs.id, kind, created, model, board, chip, bytes,
     (SELECT group_concat(tag, ' ') FROM tags WHERE run = runs.seq),
-    figures.runs, failed, median_ms, low_ms, high_ms, steady, metric, value, tool_version, model_sha256
-    FROM runs LEFT JOIN figures ON figures.run = runs.seq"""
+    figures.runs, figures.failed, figures.median_ms, low_ms, high_ms, steady, figures.metric, figures.value,
+    tool_version, model_sha256 FROM runs LEFT JOIN figures ON figures.run = runs.seq"""
 _ORDERS: dict[Order, str] = {
     "created": "created_s",
     "model": "model",
     "board": "board",
     "chip": "chip",
     "runs": "figures.runs",
-    "failed": "failed",
-    "median": "median_ms",
-    "value": "value",
+    "failed": "figures.failed",
+    "median": "figures.median_ms",
+    "value": "figures.value",
 }
 _BEHIND_ALL = "\U0010ffff"  # as an upper end, so that an index finds a beginning
 _NEWEST_FIRST = "ORDER BY created_s DESC, seq DESC"

@@ -51,23 +51,20 @@ def _runs_and_tags(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
+_FIGURES_OF_2 = ("runs", "failed", "median_ms", "metric", "value")
+
+
 def _headlines(connection: sqlite3.Connection) -> None:
-    """Version 2: figures that a list and a trend show, taken from the records that are there."""
+    """Version 2: figures that a list shows, beside the records."""
     for column in ("runs INTEGER", "failed INTEGER", "median_ms REAL", "metric TEXT", "value REAL"):
         connection.execute(f"ALTER TABLE runs ADD COLUMN {column}")
-    for (seq,) in connection.execute("SELECT seq FROM runs").fetchall():
-        text = connection.execute("SELECT record FROM runs WHERE seq = ?", (seq,)).fetchone()[0]
-        connection.execute(
-            "UPDATE runs SET runs = :runs, failed = :failed, median_ms = :median_ms, metric = :metric, "
-            "value = :value WHERE seq = :seq",
-            {**asdict(headline.of_fields(json.loads(text))), "seq": seq},
-        )
 
 
 def _figures_apart(connection: sqlite3.Connection) -> None:
     """Version 3: the figures in a small table, with those that a trend shows.
 
-    What stands behind a record is reached through all of it; of ten thousand runs that took seconds.
+    What stands behind a record is reached through all of it; of ten thousand runs that took seconds. The columns of
+    version 2 stay, and are empty from now on: to drop them would write every record anew.
     """
     connection.execute(
         """CREATE TABLE figures (
@@ -84,20 +81,16 @@ def _figures_apart(connection: sqlite3.Connection) -> None:
             model_sha256 TEXT
         )"""
     )
-    old = ("runs", "failed", "median_ms", "metric", "value")
+    statement = f"SELECT record, {', '.join(_FIGURES_OF_2)} FROM runs WHERE seq = ?"
     for (seq,) in connection.execute("SELECT seq FROM runs").fetchall():
-        row = connection.execute(
-            f"SELECT record, {', '.join(old)} FROM runs WHERE seq = ?", (seq,)
-        ).fetchone()
-        fields = json.loads(row[0])
-        if fields.get("kind") in records.KINDS:
-            around = headline.beside(fields.get("measured"), fields.get("sha256"), fields.get("tool_version"))
-            found = {**dict(zip(old, row[1:], strict=True)), **around}
-        else:
+        text, *known = connection.execute(statement, (seq,)).fetchone()
+        fields = json.loads(text)
+        if known[0] is None or fields.get("kind") not in records.KINDS:  # of version 1, or quickly found
             found = asdict(headline.of_fields(fields))
+        else:
+            around = (fields.get(name) for name in ("measured", "sha256", "tool_version"))
+            found = dict(zip(_FIGURES_OF_2, known, strict=True)) | headline.beside(*around)
         insert_figures(connection, seq, found)
-    for column in old:
-        connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
     connection.execute("CREATE INDEX runs_series ON runs (model, board, kind, created_s)")
 
 
