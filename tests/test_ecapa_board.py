@@ -100,6 +100,27 @@ def test_a_run_and_a_report_show_norm_and_cosine(project: Path, capsys: pytest.C
     assert "same bits" in (project / "report.md").read_text(encoding="utf-8")
 
 
+def test_what_explains_a_run_holds_its_embeddings_against_the_simulators(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`deploy explain` finds nothing wrong of a good run, and proves of a changed embedding that it is another."""
+    run = _json(capsys, ["run", CLIPS[1]])["run"]
+    good = _json(capsys, ["explain", run, "--offline"])
+    assert cli.execute(["history", "export", run, "--out", "kept", "-q"]) == 0
+    (kept,) = (project / "kept").iterdir()
+    record = json.loads(kept.read_text(encoding="utf-8"))
+    record["answers"][0] |= {"offline_equal": False, "offline_cosine": 0.5}
+    kept.write_text(json.dumps(record), encoding="utf-8")
+    capsys.readouterr()
+    assert cli.execute(["explain", str(kept), "--offline", "--json", "-q"]) == 1
+    bad = json.loads(capsys.readouterr().out)
+
+    assert (good["cause"], good["findings"][-1]["verdict"]) == (None, "fine")
+    assert "bit for bit, 1 of 1 times" in good["findings"][-1]["what"]
+    assert (bad["cause"]["check"], bad["cause"]["verdict"]) == ("replay", "proven")
+    assert "offline cosine 0.500000 (other bits)" in bad["cause"]["evidence"][0]
+
+
 def test_the_boards_own_metric_is_the_offline_stages(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

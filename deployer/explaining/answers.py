@@ -8,6 +8,7 @@ from deployer.explaining import contents
 from deployer.explaining.case import Case
 from deployer.explaining.finding import Check, Finding, some
 from deployer.explaining.replay import Replay, apart, compared
+from deployer.reporting.said import in_words
 
 CHECK = Check(name="replay")
 
@@ -24,6 +25,8 @@ def check(case: Case, replayed: Replay, differing: Sequence[str] = ()) -> Findin
             cure="driver, IPU or their version: `deploy compare-sim fixed offline board` shows by how much; update "
             "the board's firmware to the SDK of the toolchain",
         )
+    if case.record.answers:
+        return _without_class(case)
     if not case.runs:
         return CHECK.cannot_tell("the run has no class ids", evidence=_failures(case), cure=_WHY_NONE)
     if replayed.why_not:
@@ -41,6 +44,24 @@ def check(case: Case, replayed: Replay, differing: Sequence[str] = ()) -> Findin
         evidence=[*evidence, *_refused(replayed)],
         cure="the board's program, driver or IPU is at fault, not model or input: `deploy compare-sim offline "
         "board` compares tensors where the board has a dla_simulator, `deploy board logs` what its kernel said",
+    )
+
+
+def _without_class(case: Case) -> Finding:
+    """By what the run itself found out: each answer was held against the offline simulator's when it came."""
+    told = [answer for answer in case.record.answers if answer.offline_equal is not None]
+    wrong = [answer for answer in told if not answer.offline_equal]
+    if not told:
+        return CHECK.cannot_tell("no answer of this run was held against the offline simulator's")
+    if wrong:
+        return CHECK.proven(
+            f"from the same wavs and image the board says something else, {len(wrong)} of {len(told)} times",
+            evidence=[f"{answer.clip}: {in_words(answer, case.record.labels)}" for answer in wrong[:5]],
+            cure="the board's program, driver or IPU is at fault, or its features; `deploy compare-sim offline "
+            "board` compares tensors where the board has a dla_simulator",
+        )
+    return CHECK.fine(
+        f"the board says what the simulator says, bit for bit, {len(told)} of {len(told)} times"
     )
 
 

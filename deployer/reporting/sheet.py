@@ -77,7 +77,7 @@ def _row(record: RunRecord, each: Sample | Failure) -> dict[str, Any]:
     row |= {name: getattr(each, name) for name in names if hasattr(each, name)}
     if isinstance(each, Sample):
         row["label"] = _label(each.class_id, record)
-        row["right"] = None if target is None else each.class_id == target
+        row["right"] = None if target is None or each.class_id is None else each.class_id == target
     return row
 
 
