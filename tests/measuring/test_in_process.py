@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
+from deployer.errors import BoardUnreachable
 from deployer.events import ignore
 from deployer.measuring import in_process, warmth
 from deployer.measuring.in_process import Repeats
+from deployer.measuring.plan import Plan
 from deployer.records import REPEATED, RunRecord, Sample
-from tests.measuring.conftest import Rig
+from tests.boards.rig import wait_until
+from tests.measuring.conftest import Rig, beside, governor
 from tests.measuring.lab import Lab
 from tests.measuring.simulate import SOURCES, record
 
@@ -57,17 +61,74 @@ def test_it_is_shown_wherever_a_bench_is(lab: Lab) -> None:
     assert "In one process: first invoke 7." in page and "“warm”" in page
 
 
-def test_real_boards_have_what_it_takes(rig: Rig) -> None:
-    """BusyBox and dash make the links, whatever a clip is called, and nothing of it stays."""
+MANY = r"""#!/bin/sh
+case $(readlink "$2/10000.wav") in
+    */lost.wav) [ -e /customer/second ] && { echo >/customer/waits; sleep 60; }; echo >/customer/second ;;
+esac
+echo "inputs: $2"
+echo "model path: $4"
+echo "threshold: 0.5"
+set -- "$2"/*
+echo "found $# images!"
+for clip; do
+    read -r word <"$clip" || exit 3
+    echo "the input image: $clip"
+    echo "model invoke time: 7.5 ms"
+    echo "post process time: 0.25 ms"
+    echo "class id: $word"
+done
+"""
+
+
+@pytest.fixture
+def many(rig: Rig) -> Iterator[Callable[..., Plan]]:
+    """Clips of a class each on a real board, with a program that answers for every file of a folder."""
+    program = rig.seen(f"{rig.program.directory}/prog_many")
+    program.write_text(MANY)
+    program.chmod(0o755)
+
+    def plan(*names: str) -> Plan:
+        for number, name in enumerate(names):
+            rig.seen(f"{rig.program.directory}/{name}").write_text(f"{number}\n")
+        plain = rig.plan(names, 1)
+        return dataclasses.replace(plain, program=dataclasses.replace(plain.program, name="prog_many"))
+
+    yield plan
+    rig.seen("/customer/second").unlink(missing_ok=True)
+
+
+def test_real_boards_invoke_a_clip_several_times(rig: Rig, many: Callable[..., Plan]) -> None:
+    """BusyBox and dash make the links, whatever a clip is called; the governor is held; nothing of it stays."""
     names = ["a.wav", "b c'$.wav"]
-    for name in names:
-        rig.seen(f"{rig.program.directory}/{name}").write_text("a clip")
     found = Repeats(invokes=3)
     with rig.board() as board:
-        in_process.measure(board, rig.plan(names, 1), found, emit=ignore)
+        in_process.measure(board, many(*names), found, emit=ignore)
 
-    assert "answers 1 times for a folder of 3" in found.why_not  # the program of these boards answers once
+    assert "" == found.why_not
+    assert [(n, run) for run in range(1, 7) for n in names for _ in range(3)] == [
+        (s.clip, s.run) for s in found.samples
+    ]
+    assert {("a.wav", 0), ("b c'$.wav", 1)} == {(s.clip, s.class_id) for s in found.samples}
+    assert all((s.wall_ms is None) != s.first_in_process for s in found.samples)
+    assert "ondemand\n" == governor(rig).read_text()
     assert [] == list(rig.seen("/tmp").glob("deploy-*"))
+
+
+def test_a_connection_lost_meanwhile_leaves_what_was_measured(rig: Rig, many: Callable[..., Plan]) -> None:
+    """Processes that had ended are kept, and the one under way does not outlive the connection."""
+    found = Repeats(invokes=3)
+
+    def hang_up() -> None:
+        wait_until(rig.seen("/customer/waits").exists)
+        rig.frame.kill(sessions=True)
+
+    with beside(hang_up), pytest.raises(BoardUnreachable), rig.board() as board:
+        in_process.measure(board, many("a.wav", "lost.wav"), found, emit=ignore)
+
+    assert [("a.wav", 1)] * 3 + [("lost.wav", 1)] * 3 + [("a.wav", 2)] * 3 == [
+        (s.clip, s.run) for s in found.samples
+    ]
+    wait_until(lambda: not rig.left())
 
 
 def test_starting_and_a_clips_own_share_are_told_apart() -> None:
