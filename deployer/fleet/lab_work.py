@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,11 +81,15 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class InLabs:
-    """The jobs of a fleet whose boards are beside the workers of `labs`; functions as `run_fleet` takes them."""
+    """The jobs of a fleet whose boards are beside the workers of `labs`; functions as `run_fleet` takes them.
+
+    Records are kept one after the other: a thousand that come at once would wait longer than SQLite lets them.
+    """
 
     labs: Labs
     project: Project
     files: list[BoardFile] = field(default_factory=list)
+    keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def push(
         self, *, chip: str | None, dry_run: bool, replace: bool
@@ -120,14 +125,16 @@ class InLabs:
             asked = request(config)
             extra = _against(asked)
             history = self.project.history(emit)
-            history.prepare()
+            with self.keeping:
+                history.prepare()
             work = Bench(request=asked, against=next(iter(extra), None))
             answer = self.labs.ask(config.name, work, cargo, extra=extra, emit=emit)
             done: Benched = answer.require()
             record = _told(done.record, answer.lost)
             if asked.against is not None:
                 record = replace(record, settings={**record.settings, "against": str(asked.against)})
-            interchange.keep(history, record)
+            with self.keeping:
+                interchange.keep(history, record)
             return replace(done, record=record)
 
         return job
@@ -137,7 +144,8 @@ class InLabs:
         try:
             for record in answer.records:
                 assert isinstance(record, RunRecord)
-                self.project.history(emit).add(_told(record, answer.lost))
+                with self.keeping:
+                    self.project.history(emit).add(_told(record, answer.lost))
         except (DeployError, OSError) as e:
             emit(Warned(step="run", message=f"not kept in the history: {e}"))
             return False
