@@ -29,7 +29,7 @@ RESOURCE = "board-"
 """A worker that has the board `desk` declares the resource `board-desk`, of which a task takes 1."""
 
 REREAD_S = 10.0
-"""A change of a lab's deploy.yaml is known after so long: reading a thousand boards takes some tenths of a second."""
+"""A change of a lab's deploy.yaml is known after so long: to read a thousand boards takes tenths of a second."""
 
 Work: TypeAlias = Callable[[Travelled, BoardConfig, list[BoardFile], Callable[[Event], None]], Any]
 """What is done beside the board: the project, the worker's own settings of the board, the files, its progress."""

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PLAIN = "import sys; from distributed.cli.{0} import main; sys.exit(main())"
@@ -43,11 +43,24 @@ class Cluster:
 
         What it remembers lies in `folder`/state.
         """
-        declared = " ".join(f"board-{board}=1" for board in boards)
-        words = ("--nthreads", str(threads or len(boards)), "--resources", declared)
-        made = _start("dask_worker", self.address, *PLAIN_WORKER, *words, cwd=folder, state=folder / "state")
-        self.workers.append(made)
-        _read(made, r"(Registered to)")
+        (made,) = self.start_labs({folder: boards}, threads=threads)
+        return made
+
+    def start_labs(
+        self, labs: Mapping[Path, Sequence[str]], *, threads: int | None = None
+    ) -> list[subprocess.Popen[str]]:
+        """The same for several labs, by their folders, all at once."""
+        made = []
+        for folder, boards in labs.items():
+            declared = " ".join(f"board-{board}=1" for board in boards)
+            words = ("--nthreads", str(threads or len(boards)), "--resources", declared)
+            started = _start(
+                "dask_worker", self.address, *PLAIN_WORKER, *words, cwd=folder, state=folder / "state"
+            )
+            made.append(started)
+        self.workers += made
+        for process in made:
+            _read(process, r"(Registered to)")
         return made
 
     def close(self) -> None:

@@ -59,14 +59,14 @@ def two_labs(home: Path) -> Iterator[Labs]:
     """Workers are started for both."""
     with rack(4) as places, Cluster() as cluster:
         labs = []
-        workers = {}
         for name, some in (("first", places[:2]), ("second", places[2:])):
             lab = Lab(folder=home / name, places=some)
             lab.folder.mkdir()
             project(lab.folder, [place.config for place in some])
             (lab.folder / "eat.img").unlink()  # what a worker runs is sent to it
-            workers[lab.folder] = cluster.start_lab(lab.folder, lab.names)
             labs.append(lab)
+        started = cluster.start_labs({lab.folder: lab.names for lab in labs})
+        workers = {lab.folder: process for lab, process in zip(labs, started, strict=True)}
         yield Labs(cluster=cluster, first=labs[0], second=labs[1], workers=workers)
 
 
