@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +13,15 @@ from werkzeug.wrappers import Request, Response
 from board_runner.errors import DeployError, UsageError
 from deployer.errors import MachineRefused, MissingArtifact
 from deployer.project import Project
+from deployer.reporting.figures.theme import Plot
 from deployer.serving import differences, guard, listing, pages, running, trends
+from deployer.serving.drawn import Drawn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-KEPT_REPORTS = 32
-"""Pages of single runs that are kept: a record never changes, and drawing one takes seconds."""
+KEPT = 32
+"""Pages of single runs, and trends, that are kept: a record never changes, and drawing one takes seconds."""
 
 _NAV = {"Runs": "/", "Trends": "/trends", "Running now": "/running"}
 
@@ -51,8 +51,8 @@ class App:
         self._history = project.history()
         self._state_dir = project.deployment.state_dir
         self._names = names
-        self._reports: OrderedDict[str, str] = OrderedDict()
-        self._drawing = threading.Lock()  # matplotlib's settings are those of the whole process
+        self._reports = Drawn[str](KEPT)
+        self._plots = Drawn[list[Plot]](KEPT)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI."""
@@ -98,13 +98,7 @@ class App:
         from deployer.reporting import html
 
         id = self._history.entry(run).id
-        with self._drawing:
-            if id not in self._reports:
-                self._reports[id] = self._report(id)
-            self._reports.move_to_end(id)
-            while len(self._reports) > KEPT_REPORTS:
-                self._reports.popitem(last=False)
-            text = self._reports[id]
+        text = self._reports.get(id, lambda: self._report(id))
         response = Response(text, mimetype="text/html")
         response.headers["Content-Security-Policy"] = f"{html.policy()}; frame-ancestors 'none'"
         return response
@@ -122,11 +116,10 @@ class App:
         from deployer.serving import trend_plot
 
         found = trends.trend(self._history, request.args)
-        with self._drawing:
-            drawn = [trend_plot.medians(found), *trend_plot.metrics(found)]
-        plots = [each for each in drawn if each is not None]
-        json = "/trends.json?" + request.query_string.decode("ascii", "ignore")
-        return _page("trends", found=found, plots=plots, json=json)
+        key = json.dumps(trends.as_data(found), default=str)
+        plots = self._plots.get(key, lambda: trend_plot.drawn(found))
+        query = request.query_string.decode("ascii", "ignore")
+        return _page("trends", found=found, plots=plots, json=f"/trends.json?{query}")
 
     def _trends_json(self, request: Request) -> Response:
         return _json(trends.as_data(trends.trend(self._history, request.args)))

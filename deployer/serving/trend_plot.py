@@ -38,20 +38,13 @@ class _Quantity:
     sure: bool = False
 
 
-def medians(found: Trend) -> Plot | None:
-    """The median invoke time; None where no run has one."""
-    return _drawn(
-        found,
-        _Quantity(name="invoke", axis="median invoke time, ms", of=lambda h: h.median_ms, sure=True),
-        title="Invoke time",
-    )
-
-
-def metrics(found: Trend) -> list[Plot]:
-    """A plot for each figure of merit that the runs have."""
+def drawn(found: Trend) -> list[Plot]:
+    """The median invoke time, then a plot for each figure of merit; none of what no run has."""
+    times = _Quantity(name="invoke", axis="median invoke time, ms", of=lambda h: h.median_ms, sure=True)
     names = dict.fromkeys(run.headline.metric for line in found.lines for run in line.runs)
-    drawn = [_drawn(found, _metric(name, at), title=name) for at, name in enumerate(names) if name]
-    return [each for each in drawn if each is not None]
+    plots = [_drawn(found, times, title="Invoke time")]
+    plots += [_drawn(found, _metric(name, at), title=name) for at, name in enumerate(names) if name]
+    return [each for each in plots if each is not None]
 
 
 def _metric(name: str, at: int) -> _Quantity:

@@ -24,6 +24,8 @@ def read(state_dir: Path, *, board: str | None = None) -> list[Standing]:
             told = of_json(path.read_bytes(), place=str(path))
         except (OSError, InputError):
             continue
+        if told.id != path.stem:  # a copy, or nothing of ours
+            continue
         if board is None or any(task.board == board for task in told.tasks):
             found.append(Standing(told=told, state=_state(told), now_s=time.time()))
     return sorted(found, key=lambda standing: (standing.state == "gone", -standing.told.began_s))

@@ -146,18 +146,19 @@ def test_a_state_folder_that_comes_late_is_told_into(tmp_path: Path) -> None:
 
 
 def test_what_is_no_word_of_ours_is_left_out(tmp_path: Path) -> None:
-    """Half a file, another version's and another program's: not shown, not touched, no error."""
+    """Half a file, a copy, another version's and another program's: not shown, not touched, no error."""
     teller = Teller(tmp_path, command="bench", model="eat")
     teller.take(Started(step="bench", total=2))
     good = next((tmp_path / FOLDER).glob("*.json"))
     text = good.read_bytes()
     (tmp_path / FOLDER / "half.json").write_bytes(text[:40])
     (tmp_path / FOLDER / "other.json").write_bytes(b"[1]")
+    (tmp_path / FOLDER / "copy.json").write_bytes(text)
     newer = json.loads(text) | {"version": record.VERSION + 1}
     (tmp_path / FOLDER / "newer.json").write_text(json.dumps(newer))
 
     assert 1 == len(read(tmp_path))
-    assert 4 == len(_files(tmp_path))
+    assert 5 == len(_files(tmp_path))
     with pytest.raises(InputError, match="half"):
         record.of_json(text[:40], place="half")
 
