@@ -185,6 +185,7 @@ def _versus(pairs: Sequence[Versus]) -> Table:
             Column(name="other right alone", kind="number"),
             Column(name="p", kind="number", digits=4),
             Column(name="least cosine", kind="number", digits=6),
+            Column(name="edits", kind="number"),
         ),
         rows=tuple(
             (
@@ -196,6 +197,7 @@ def _versus(pairs: Sequence[Versus]) -> Table:
                 each.mcnemar.only_reference if each.mcnemar else None,
                 each.mcnemar.p_value if each.mcnemar else None,
                 each.least_cosine,
+                each.edits,
             )
             for each in pairs
         ),

@@ -39,7 +39,7 @@ def test_stages_stand_side_by_side() -> None:
 
     assert [("onnx", 100.0), ("fixed", 50.0)] == [row[:2] for row in view.stages.rows]
     assert view.versus is not None
-    assert [("fixed", "onnx", 4, 2, 0, 2, 0.5, None)] == list(view.versus.rows)
+    assert [("fixed", "onnx", 4, 2, 0, 2, 0.5, None, None)] == list(view.versus.rows)
     assert [(made.EVIL, "1 <b>cat</b>", "2 rain|wind", "1 <b>cat</b>", 0.5)] == list(view.flips[0].rows)
 
 

@@ -15,8 +15,9 @@ from board_runner.integer import exact, image
 from board_runner.integer.engine import IntegerEngine, OfflineEngine
 from board_runner.models import wenet
 from board_runner.models.base import run_model, runs
-from board_runner.quant import carried
+from board_runner.quant import calibration, carried, patterns, quant_file, quant_info, scheme
 from board_runner.quant.fixed_engine import FixedEngine
+from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.settings import QuantSettings
 from tests.quant import apart
 from tests.wenet.streams import Streamed, scales, sqnr_db, with_noise
@@ -150,10 +151,23 @@ def test_noise_does_not_grow_with_the_clip(fixed: dict[int, Path], streamed: Str
     assert early - 6 < late
 
 
+def test_saved_entries_give_the_same_model_from_other_chunks(
+    fixed: dict[int, Path], streamed: Streamed, tmp_path: Path
+) -> None:
+    """A quant_file holds the shared ranges too: the same bytes, calibrated on one chunk alone."""
+    graph = patterns.rewrite(Graph.load(streamed.onnx))
+    measured = calibration.measure(graph, streamed.chunks, passes=1)
+    decided = scheme.decide(graph, measured, QuantSettings())
+    quant_file.write(tmp_path / "q.json", quant_info.entries(graph, decided))
+    again = QuantSettings(overrides=quant_file.read(tmp_path / "q.json"))
+    write_fixed(
+        streamed.folder / "float.sim", tmp_path / "x.sim", samples=streamed.chunks[:1], settings=again
+    )
+    assert fixed[8].read_bytes() == (tmp_path / "x.sim").read_bytes()
+
+
 def test_l5_names_and_widens_what_loses_most(streamed: Streamed) -> None:
     """Between 8 and 16 bits: the inputs above the threshold, told by name, and the stream is better for it."""
-    from board_runner.quant.fixed_sim import write_fixed
-
     path = streamed.folder / "mixed.sim"
     settings = QuantSettings(level="L5", sensitivity_threshold=0.003)
     made = write_fixed(streamed.onnx, path, samples=streamed.chunks, settings=settings)
