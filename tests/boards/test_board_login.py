@@ -90,7 +90,7 @@ def test_a_wrong_password_is_refused_and_never_shown(monkeypatch: pytest.MonkeyP
 def test_a_wrong_user_is_refused_even_by_a_board_without_passwords() -> None:
     """Only root gets in without anything."""
     with simulated(login="none") as place:
-        _refusal(place, user="guest")
+        _refusal(place, own_user="guest")
 
 
 def test_missing_secrets_are_configuration_errors(sim: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_a_dead_address_is_told(rig: Rig) -> None:
 def test_another_listener_is_told(rig: Rig, answer: bytes | None, words: str) -> None:
     """A port that is silent or speaks another protocol is named as such."""
     with _listener(rig, answer) as port:
-        outcome = _asked(rig, host="127.0.0.1", port=port)
+        outcome = _asked(rig, host="127.0.0.1", own_port=port)
 
     assert outcome.exit_code == 4 and f"root@127.0.0.1:{port}: " in outcome.message, outcome
     assert words in outcome.message and outcome.hint
