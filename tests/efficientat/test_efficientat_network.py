@@ -72,6 +72,21 @@ def test_four_fixed_convolutions_are_the_mixed_one(kernel: int, stride: int, gro
 
 
 @pytest.mark.torch
+def test_a_dynamic_relu_of_four_tensors_is_the_one_of_one() -> None:
+    """In double precision to its rounding error, for coefficients from nothing to saturation."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from deployer.export.efficientat_dynamic import DynamicRelu
+    from deployer.export.efficientat_static import SplitRelu
+
+    torch.manual_seed(2)
+    relu = DynamicRelu(5, 7).double()
+    for size in (0.01, 1.0, 30.0):
+        x, context = torch.randn(3, 5, 4, 6).double(), size * torch.randn(3, 7).double()
+        with torch.no_grad():
+            assert (SplitRelu(relu)(x, context) - relu(x, context)).abs().max() < 1e-12
+
+
+@pytest.mark.torch
 def test_the_rewritten_network_leaves_the_trained_one_as_it_was() -> None:
     """Both forms agree to float32's rounding, and only the copy has lost its mixed convolutions."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from board_runner.float_engine import FloatEngine
 from board_runner.graph import Graph
 from board_runner.integer import exact, image, opset
 from board_runner.integer.engine import IntegerEngine
@@ -16,7 +18,7 @@ from board_runner.quant.fixed_engine import FixedEngine
 from board_runner.quant.fixed_sim import write_fixed
 from board_runner.quant.settings import QuantSettings
 from tests.quant import apart, ort_static, systems
-from tests.quant.judging import Judge
+from tests.quant.judging import Judge, sqnr_db
 
 pytestmark = pytest.mark.torch
 
@@ -91,3 +93,31 @@ def test_not_below_static_quantisation_of_onnxruntime(made: Made) -> None:
     assert judge.theirs("conv8").sqnr_db - 1 < eight.sqnr_db
     assert judge.theirs("conv16").sqnr_db - 1 < sixteen.sqnr_db
     assert eight.sqnr_db + 10 < sixteen.sqnr_db
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> systems.System:
+    """The network whose kernels are mixed at run time."""
+    return systems.build("dymn05", tmp_path_factory.mktemp("mixed"), count=2)
+
+
+def test_kernels_mixed_at_run_time_keep_their_signal(mixed: systems.System, tmp_path: Path) -> None:
+    """dymn05 in 16 bits, normalised as a trained one is: the image's bits are the fixed model's, near float."""
+    settings = QuantSettings(conv_bits=16)
+    write_fixed(mixed.onnx, tmp_path / "16.sim", samples=mixed.calibration, settings=settings)
+    write_image(tmp_path / "16.sim", tmp_path / "x.img", chip="pcupid")
+    loaded, fixed = image.read(tmp_path / "x.img"), FixedEngine(Graph.load(tmp_path / "16.sim"))
+    given, logits = mixed.calibration[1], fixed.outputs[0].name
+    wanted = fixed.run_raw(given)
+    found = IntegerEngine(loaded.program, plan=loaded.plan).run_raw(given)
+
+    assert all(np.array_equal(levels, found[name]) for name, levels in wanted.items())
+    assert sqnr_db(FloatEngine.load(mixed.onnx).run(given)[logits], fixed.run(given)[logits]) > 60
+
+
+@pytest.mark.skipif("DEPLOY_SOAK" not in os.environ, reason="half a minute: DEPLOY_SOAK=1 runs it")
+def test_kernels_mixed_at_run_time_are_not_below_onnxruntimes(mixed: systems.System) -> None:
+    """The same scheme and sounds in one run: not below its SQNR minus 1 dB."""
+    judge = Judge(mixed.onnx, mixed.calibration, mixed.calibration)
+
+    assert judge.theirs("conv16").sqnr_db - 1 < judge.ours(QuantSettings(conv_bits=16)).sqnr_db
