@@ -10,6 +10,8 @@ enum { PCM = 1, FLOAT = 3, EXTENSIBLE = 0xFFFE };
 
 static const char prepare[] = "`deploy prepare FILE` makes the wav that the board program reads";
 
+static const char mend[] = "copy or record it again, or leave it out"; /* where nothing better is known */
+
 static const char *codec_name(unsigned codec)
 {
     switch (codec) {
@@ -128,7 +130,7 @@ static bool all_finite(const struct sgs_wav *wav)
     return true;
 }
 
-bool sgs_wav_parse(struct sgs_wav *wav, const uint8_t *file, size_t length, struct sgs_failure *failure)
+static bool parse(struct sgs_wav *wav, const uint8_t *file, size_t length, struct sgs_failure *failure)
 {
     struct header header;
     size_t start, size;
@@ -140,6 +142,15 @@ bool sgs_wav_parse(struct sgs_wav *wav, const uint8_t *file, size_t length, stru
     if (wav->is_float && !all_finite(wav))
         return sgs_fail(failure, "holds values that are not finite (NaN or infinity)");
     return true;
+}
+
+bool sgs_wav_parse(struct sgs_wav *wav, const uint8_t *file, size_t length, struct sgs_failure *failure)
+{
+    if (parse(wav, file, length, failure))
+        return true;
+    if (!*failure->hint)
+        memcpy(failure->hint, mend, sizeof mend);
+    return false;
 }
 
 bool sgs_wav_require(const struct sgs_wav *wav, uint32_t sample_rate_hz, struct sgs_failure *failure)
