@@ -12,7 +12,7 @@ from deployer.cli import labs as labs_of
 from deployer.cli.options import Asked, Session
 from deployer.comparison import reached
 from deployer.evaluation import by_board, by_lab, gate
-from deployer.evaluation.evaluate import OpenBoard, Request, evaluate
+from deployer.evaluation.evaluate import OpenBoard, Request, evaluate, listed
 from deployer.evaluation.record import EvalRecord
 from deployer.events import Emit
 from deployer.project import Project
@@ -22,12 +22,14 @@ def over(session: Session, project: Project, asked: Asked, request: Request, lim
     """Every board asked for evaluates the whole data set, and has a record of its own."""
     with session.progress() as emit:
         files = reached.files_of(project, emit=emit)
-    project.contract  # noqa: B018  (read once, before threads ask for it)
+        listing = listed(project, request, shared=True, emit=emit)
     only_boards = replace(request, scheduler=None)
 
     def through(opened: OpenBoard) -> Callable[[BoardConfig, Emit], EvalRecord]:
         def job(config: BoardConfig, emit: Emit) -> EvalRecord:
-            return evaluate(project, only_boards, config=lambda: config, open_board=opened, emit=emit)
+            return evaluate(
+                project, only_boards, config=lambda: config, open_board=opened, listing=listing, emit=emit
+            )
 
         return job
 
@@ -40,7 +42,8 @@ def over(session: Session, project: Project, asked: Asked, request: Request, lim
         data=asdict,
         judge=lambda done: gate.require(done, limits),
     )
-    fleet.over(session, asked, work)
+    with listing:
+        fleet.over(session, asked, work)
 
 
 def one(session: Session, project: Project, asked: Asked, request: Request) -> EvalRecord:

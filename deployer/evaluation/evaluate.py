@@ -100,11 +100,13 @@ def evaluate(
     *,
     config: Callable[[], BoardConfig],
     open_board: OpenBoard | None = None,
+    listing: Listing | None = None,
     emit: Emit = ignore,
 ) -> EvalRecord:
     """Run the stages over the data set; the record is kept in the history. `config` is asked only for `board`.
 
-    `open_board` gives the board's stage in another way than over a connection from here.
+    `open_board` gives the board's stage in another way than over a connection from here; `listing` is `listed`, for
+    several evaluations of the same request.
     Interrupted, it keeps the answers so far and goes on from them when it is called again. Raises UsageError,
     InputError, MissingArtifact before anything runs where that can be known.
     """
@@ -113,16 +115,10 @@ def evaluate(
         Cluster(address=request.scheduler).check()
     found = dataset.find(request.dataset or project.clips_dir, folds=request.folds)
     makers = {name: _made(project, name, request) for name in request.stages if name != BOARD}
-    kind = kinds.of(
-        project.model,
-        classes=project.contract.outputs[0].shape[-1],
-        labels=project.labels,
-        units_file=request.units,
-        worst=request.worst,
-    )
-    _check_windows(found, project.contract)
+    kind = _kind(project, request)
     with ExitStack() as stack:
-        listing = stack.enter_context(Listing(found, check=kind.check, emit=emit))
+        if listing is None:
+            listing = stack.enter_context(listed(project, request, emit=emit))
         ran: list[_Stage] = []
         files: list[AnswerFile] = []
         for name in request.stages:
@@ -136,6 +132,26 @@ def evaluate(
     record = _record(project, request, ran, counted, _info(found, listing, counted))
     interchange.keep(project.history(emit), record)
     return record
+
+
+def listed(project: Project, request: Request, *, shared: bool = False, emit: Emit) -> Listing:
+    """The request's clips, read and hashed; `shared`: for evaluations in several threads.
+
+    Raises UsageError and InputError for what is no data set, or not one for this model.
+    """
+    found = dataset.find(request.dataset or project.clips_dir, folds=request.folds)
+    _check_windows(found, project.contract)
+    return Listing(found, check=_kind(project, request).check, shared=shared, emit=emit)
+
+
+def _kind(project: Project, request: Request) -> kinds.Kind:
+    return kinds.of(
+        project.model,
+        classes=project.contract.outputs[0].shape[-1],
+        labels=project.labels,
+        units_file=request.units,
+        worst=request.worst,
+    )
 
 
 def check_stages(names: Sequence[str]) -> None:

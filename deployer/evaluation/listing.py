@@ -29,9 +29,15 @@ class Listing:
     `clips` counts them, `distinct` those of different content; `sha256` is of all keys and truths, in order.
     """
 
-    def __init__(self, clips: Iterable[Clip], *, check: Callable[[Clip], object], emit: Emit) -> None:
-        """Read and hash every clip. Raises InputError for one that cannot be read, for none, as `check` does."""
-        self._database = scratch.database("clips (path, name, truth, fold, start_frame, line, key)")
+    def __init__(
+        self, clips: Iterable[Clip], *, check: Callable[[Clip], object], shared: bool = False, emit: Emit
+    ) -> None:
+        """Read and hash every clip; `shared` is one that other threads will iterate over.
+
+        Raises InputError for a clip that cannot be read, for none, as `check` does.
+        """
+        columns = "clips (path, name, truth, fold, start_frame, line, key)"
+        self._database = scratch.database(columns, shared=shared)
         digest = hashlib.sha256()
         self.clips = 0
         emit(Started(step=STEP, unit="clips"))

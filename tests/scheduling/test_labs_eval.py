@@ -56,6 +56,7 @@ def test_each_board_has_a_record_and_its_answers_are_those_from_here(
     assert CheckFailed.exit_code == code and "b02: board: accuracy 0.3333 is below 0.9" in said
     assert [2] * 4 == [item["result"]["stages"][0]["measured"]["classes"]["right"] for item in told]
     assert ["b00", "b01", "b02", "b03"] == [item["result"]["board"]["name"] for item in told]
+    assert 1 == len({item["result"]["dataset"]["sha256"] for item in told})
 
     asked: list[int | None] = []
 
