@@ -134,7 +134,9 @@ def test_a_trend_tells_each_board_its_interval_and_what_changed(site: Site) -> N
 def test_plots_are_whole_and_hold_no_script(site: Site) -> None:
     """Each SVG is XML by itself; the tag and the version stand in it as text."""
     page = site.ask("/trends?model=eat").text
-    plots = [part[: part.index("</svg>") + 6] for part in page.split('<div class="canvas">')[1:]]
+    plots = [
+        part[part.index("<svg") : part.index("</svg>") + 6] for part in page.split('<div class="canvas"')[1:]
+    ]
 
     texts = [" ".join(ElementTree.fromstring(each).itertext()) for each in plots]
     assert "golden" in texts[0] and "deploy 0.7" in texts[0] and "not steady" in texts[0]

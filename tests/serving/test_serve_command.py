@@ -46,6 +46,7 @@ def test_a_bench_is_seen_by_page_and_terminal_while_it_runs_and_when_it_is_kept(
             if task["done"] > 2
         ]
     )
+    (lab.customer / "step").unlink()  # it stands still, however long the other processes take to begin
     with (lab.root / "watched").open("wb") as file:
         watch = lab.start("watch", "--board", "desk", stdout=file)
     watched = lab.root / "watched"
@@ -88,6 +89,7 @@ def test_watch_draws_on_a_terminal_until_interrupted(lab: Lab) -> None:
     lab.flag("step")
     lab.start("bench", "--runs", "30", "--board", "desk")
     lab.told(lambda one: one.told.tasks[0].done > 1)
+    (lab.customer / "step").unlink()
     here, there = pty.openpty()
     termios.tcsetwinsize(there, (24, 80))
     with os.fdopen(there, "wb") as file:
