@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # imported where they are needed: a push that finds nothing t
     from toolchain_wrappers.sigmastar.profile import Profile
     from toolchain_wrappers.sigmastar.tools import Tools
 
+SHIPPED = "eat"
+"""The model whose ONNX and clips come with this package."""
+
 GRAPHS = "graphs"
 """Key of configs/models: names of the graphs that a model is exported as, where they are several."""
 
@@ -89,6 +92,11 @@ class Project:
             if not path.is_file():
                 raise MissingArtifact(f"no ONNX model at {path}", hint="`deploy export` makes it")
             return path
+        if section.name != SHIPPED:
+            raise MissingArtifact(
+                f"no ONNX model for {section.name}: deploy.yaml has neither model.checkpoint nor model.onnx",
+                hint="set model.checkpoint and `deploy export`, or set model.onnx",
+            )
         return resources.data_dir() / "eat.onnx"
 
     @property
@@ -103,12 +111,22 @@ class Project:
 
     @cached_property
     def contract(self) -> InputContract:
-        """The contract the ONNX carries, else that of the model as shipped."""
+        """The contract that the image (where there is no ONNX) or the ONNX carries, else the model as shipped."""
         from board_runner.graph import Graph
 
+        if self._has_image_alone and self.ready_image is not None:
+            from deployer.conversion import image_facts
+
+            return image_facts.contract_of(self.ready_image) or self.model.contract()
         if GRAPHS in self.vendor and self.static is None:
             return self.model.contract()
         return Graph.load(self.static or self.onnx).contract or self.model.contract()
+
+    @property
+    def _has_image_alone(self) -> bool:
+        """Whether there is no ONNX beside the image, the shipped one least of all."""
+        section = self.deployment.settings.model
+        return section.name != SHIPPED and section.onnx is None and section.checkpoint is None
 
     @property
     def clips_dir(self) -> Path:

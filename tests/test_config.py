@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from deployer import labels
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, MissingArtifact
+from deployer.project import Project
 from deployer.settings import config
 from deployer.settings.config import ModelSection
 
@@ -105,3 +106,11 @@ def test_an_id_is_shown_with_its_name() -> None:
     assert labels.shown(1, ["a", "b"]) == "1 b"
     assert labels.shown(7, ["a", "b"]) == "7"
     assert labels.shown(None, ["a"]) == "-"
+
+
+def test_only_the_shipped_model_needs_no_file_named(tmp_path: Path) -> None:
+    """Another model without checkpoint and ONNX is refused, never taken for the network that comes with us."""
+    (tmp_path / "deploy.yaml").write_text("model: {name: kws}\n")
+
+    with pytest.raises(MissingArtifact, match="no ONNX model for kws"):
+        _ = Project(config.load(tmp_path / "deploy.yaml")).onnx

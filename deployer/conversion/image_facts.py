@@ -137,15 +137,29 @@ def _kept(image: Path, store: Path) -> Artifacts | None:
     return None
 
 
-def _by_header(image: Path) -> ImageFacts:
+def contract_of(image: Path) -> InputContract | None:
+    """What the image itself says it expects; None for one that is not of our format, or damaged."""
+    found = _header(image)
+    return None if found is None else found[1]
+
+
+def _header(image: Path) -> tuple[str, InputContract] | None:
+    """Chip and contract."""
     try:
         info = container.read_info(container.split(image.read_bytes())[1]["INFO"])
-        contract = InputContract.from_json(info["contract"])
+        return info.get("chip", ""), InputContract.from_json(info["contract"])
     except (DeployError, KeyError):
+        return None
+
+
+def _by_header(image: Path) -> ImageFacts:
+    found = _header(image)
+    if found is None:
         return ImageFacts(chip=Fact(), input=Fact())
+    chip, contract = found
     source = "its header"
     return ImageFacts(
-        chip=Fact(value=info.get("chip", ""), source=source),
+        chip=Fact(value=chip, source=source),
         input=Fact(value=_input_of(contract), source=source),
     )
 

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from board_runner.integer.image import pack, read
 from deployer import artifacts, convert
 from deployer.artifacts import Artifacts
 from deployer.conversion import image_facts
 from deployer.conversion.job import ConvertJob
 from deployer.events import Event, Warned, ignore
+from deployer.project import Project
+from deployer.settings import config
 from tests.toolchain import jobs
 
 INPUT = "images [1, 1, 114688] float32"
@@ -117,3 +120,13 @@ def test_an_image_with_another_input_than_the_model_is_warned_of(
     assert isinstance(
         warned, Warned
     ) and "[1, 1, 114688] float32, the model's is images [1, 3, 64, 64]" in str(warned.message)
+
+
+def test_an_image_alone_says_what_its_model_expects(made: Artifacts, tmp_path: Path) -> None:
+    """With neither ONNX nor checkpoint the rate that clips must have is the image's, not the shipped model's."""
+    known = read(made.image)
+    contract = replace(known.contract, model="kws", sample_rate_hz=16000)
+    (tmp_path / "kws.img").write_bytes(pack(known.chip, contract, known.program))
+    (tmp_path / "deploy.yaml").write_text("model: {name: kws, image: kws.img}\n")
+
+    assert contract == Project(config.load(tmp_path / "deploy.yaml")).contract
