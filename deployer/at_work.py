@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from board_runner.errors import UsageError
-from deployer import __version__, artifacts, hooks, keep_run, on_board, records
+from deployer import __version__, artifacts, on_board, records
 from deployer import bench as bench_step
 from deployer import run as run_step
 from deployer.board.base import Board, BoardFacts
@@ -19,7 +19,6 @@ from deployer.board.ssh import SshBoard
 from deployer.errors import BoardUnreachable, HookFailed, ProgramFailed
 from deployer.events import Emit, ignore
 from deployer.history import interchange
-from deployer.hooks import Hooked
 from deployer.measuring import environment, findings, in_process, results
 from deployer.measuring.conduct import GOVERNOR
 from deployer.measuring.in_process import Repeats
@@ -29,6 +28,8 @@ from deployer.project import Project
 from deployer.push import BoardFile
 from deployer.records import Answer, RunRecord
 from deployer.release import lock
+from deployer.running import hooks, keep_run
+from deployer.running.hooks import Hooked
 
 AGAINST = "models/against.img"
 """Where the other model of a bench in turns lies on the board."""

@@ -15,9 +15,9 @@ from deployer.artifacts import Artifacts, Manifest
 from deployer.building import compiler as compilers
 from deployer.building import inputs, make_run, stamp, take, turn
 from deployer.building.compiler import Compiler
+from deployer.building.elf import Binary
 from deployer.building.job import BuildJob
 from deployer.building.stamp import Stamp
-from deployer.elf import Binary
 from deployer.events import Emit, Finished, Skipped, Started, Warned
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Host

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from deployer import clip_check
 from deployer import push as push_step
 from deployer.board.base import Board
 from deployer.board.config import BoardConfig
@@ -19,6 +18,7 @@ from deployer.events import Emit, Finished, Skipped, ignore
 from deployer.project import Project
 from deployer.push import BoardFile, PushReport
 from deployer.release import manifest
+from deployer.running import clip_check
 
 if TYPE_CHECKING:
     from deployer.release.keeping import Collected, RolledBack, Status

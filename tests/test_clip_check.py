@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from board_runner import audio
 from board_runner.errors import InputError
-from deployer import clip_check, resources
+from deployer import resources
 from deployer.project import Project
+from deployer.running import clip_check
 from deployer.settings import config
 
 

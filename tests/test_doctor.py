@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deployer import cli, demo, doctor, support_bundle
+from deployer import cli, demo
 from deployer.cli.doctor import command
-from deployer.doctor import State
 from deployer.project import Project
 from deployer.settings import config
+from deployer.support import bundle as support_bundle
+from deployer.support import doctor
+from deployer.support.doctor import State
 from toolchain_wrappers import standin
 from toolchain_wrappers.standin.variants import Variant
 

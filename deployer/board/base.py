@@ -107,7 +107,7 @@ class BoardFacts:
     @property
     def libc(self) -> str | None:
         """The C libraries its dynamic loaders belong to (`glibc`, `uClibc`, `musl`); None without a loader."""
-        from deployer.elf import libc_of
+        from deployer.building.elf import libc_of
 
         return ", ".join(sorted({libc for path in self.loaders or () if (libc := libc_of(path))})) or None
 

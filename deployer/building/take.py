@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from board_runner.errors import UsageError
-from deployer import elf
-from deployer.building import stamp
+from deployer.building import elf, stamp
 from deployer.building.compiler import Compiler
+from deployer.building.elf import Binary
 from deployer.building.job import BuildJob
-from deployer.elf import Binary
 from toolchain_wrappers.errors import ToolchainError
 
 Snapshot = dict[Path, tuple[int, int, int]]

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from deployer import doctor, support_bundle
 from deployer.cli.console import results
 from deployer.cli.options import Session, common
-from deployer.doctor import Finding, State
 from deployer.errors import CheckFailed
 from deployer.project import Project
+from deployer.support import bundle as support_bundle
+from deployer.support import doctor
+from deployer.support.doctor import Finding, State
 
 _COLOURS = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red", State.UNUSED: "dim"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from board_runner.errors import UsageError
-from deployer import scaffold
+from deployer.settings import scaffold
 
 
 @click.command("init")

@@ -29,7 +29,8 @@ def command(
 
     With both --onnx and --checkpoint each is measured, and every clip's two embeddings must agree.
     """
-    from deployer import speaker_report, speakers
+    from deployer.speakers import embed as speakers
+    from deployer.speakers import report as speaker_report
 
     with session.progress() as emit:
         report = speakers.measure(

@@ -24,8 +24,8 @@ from deployer.comparison.clip_set import ClipSet
 from deployer.comparison.output_store import MAX_NAME_BYTES, OutputFolder, input_sha256
 from deployer.conversion import staging, tool_run
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Started
-from deployer.pace import Pace
 from deployer.scheduling.scheduler import InProcess, Processes, Scheduler, Threads
+from deployer.under_way.pace import Pace
 from toolchain_wrappers.errors import ToolchainError
 from toolchain_wrappers.runtime import Host
 from toolchain_wrappers.sigmastar import commands, dumps

@@ -20,9 +20,9 @@ from deployer.evaluation.answers import Answer, NoAnswer
 from deployer.evaluation.listing import Listed, Listing, key_of
 from deployer.evaluation.reading import Reading
 from deployer.events import Advanced, Emit, Finished, Started, Warned, ignore
-from deployer.pace import Pace
 from deployer.scheduling.cluster import Cluster
 from deployer.scheduling.scheduler import InProcess, Processes, Scheduler, Threads
+from deployer.under_way.pace import Pace
 
 TOGETHER = 4
 """Clips that a process gets at once: what a kill loses is no more than twice these for each."""

@@ -31,11 +31,11 @@ from deployer.evaluation.answers import Answer, ClassOnly, NoAnswer, Timed
 from deployer.evaluation.listing import Listed
 from deployer.evaluation.reading import Reading
 from deployer.events import Emit
-from deployer.keep_run import board_info
 from deployer.logs.said import Embedded, Heard
 from deployer.project import Project
 from deployer.push import BoardFile
 from deployer.records import BoardInfo
+from deployer.running.keep_run import board_info
 
 STAGE = "board"
 FOLDER = "eval"

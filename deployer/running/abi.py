@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from deployer.board.base import BoardFacts
-from deployer.elf_magic import is_elf
+from deployer.building.elf_magic import is_elf
 from deployer.release.manifest import BoardFile
 
 if TYPE_CHECKING:
-    from deployer.elf import BoardAbi
+    from deployer.building.elf import BoardAbi
 
 
 def board_abi(facts: BoardFacts) -> BoardAbi:
     """What the probe has learnt of the board's programs."""
-    from deployer.elf import BoardAbi
+    from deployer.building.elf import BoardAbi
 
     shell = bytes.fromhex(facts.shell_elf) if facts.shell_elf else None
     return BoardAbi(machine=facts.machine, shell_elf=shell, loaders=facts.loaders)
@@ -26,7 +26,7 @@ def check(files: Iterable[BoardFile], facts: BoardFacts) -> None:
     programs = [file.source for file in files if file.executable and is_elf(file.source)]
     if not programs:
         return
-    from deployer import elf
+    from deployer.building import elf
 
     board = board_abi(facts)
     for program in programs:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deployer import whole_file
 from deployer.events import Advanced, Event, Finished, Skipped, Started, Warned
-from deployer.pace import Pace
 from deployer.under_way import process
+from deployer.under_way.pace import Pace
 from deployer.under_way.reading import FOLDER, read
 from deployer.under_way.record import Task, UnderWay, as_json
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from deployer import cli, hooks, resources
+from deployer import cli, resources
 from deployer.errors import BoardUnreachable, HookFailed, ProgramFailed
 from deployer.events import Event, Logged, Warned
+from deployer.running import hooks
 from tests.boards.servers import Place, simulated
 from tests.boards.test_board_guard import Counted
 

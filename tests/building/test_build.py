@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from deployer import build, elf
-from deployer.building import stamp, turn
+from deployer import build
+from deployer.building import elf, stamp, turn
 from deployer.events import Advanced, Event, Warned, ignore
 from tests.building.compilers import needs_compilers
 from tests.building.conftest import Sdk

@@ -10,12 +10,13 @@ import yaml
 from click.testing import CliRunner
 
 from board_runner.errors import DeployError
-from deployer import doctor, elf, on_board
-from deployer.building import configured
+from deployer import on_board
+from deployer.building import configured, elf
 from deployer.cli import cli
 from deployer.errors import ConfigError
 from deployer.project import Project
 from deployer.settings import config
+from deployer.support import doctor
 from tests.building.compilers import needs_compilers
 from tests.building.conftest import Sdk
 from toolchain_wrappers.standin import sdk

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board_runner.errors import UsageError
-from deployer import elf
-from deployer.elf import Binary, BoardAbi, Header
+from deployer.building import elf
+from deployer.building.elf import Binary, BoardAbi, Header
 from tests.building.compilers import needs_compilers
 
 KINDS = {

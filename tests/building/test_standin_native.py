@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deployer import build, elf, resources
+from deployer import build, resources
+from deployer.building import elf
 from deployer.building.job import BuildJob
 from deployer.events import ignore
 from tests.building.compilers import needs_compilers

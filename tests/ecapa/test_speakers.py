@@ -11,12 +11,13 @@ import pytest
 from onnx import numpy_helper
 
 from board_runner.errors import InputError, ModelError, UsageError
-from deployer import cli, speakers
+from deployer import cli
 from deployer.datasets import voxceleb1
 from deployer.metrics import speakers as metrics
 from deployer.metrics.speakers import Embedded
 from deployer.metrics.trial_list import listed
-from deployer.speaker_report import SpeakerReport
+from deployer.speakers import embed as speakers
+from deployer.speakers.report import SpeakerReport
 
 
 def _random(clips: int, count: int) -> Embedded:

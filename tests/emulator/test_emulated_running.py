@@ -8,7 +8,7 @@ import pytest
 
 from board_runner.emulator.board import EmulatedBoard
 from board_runner.emulator.machine import MACHINES
-from deployer.elf import read_header
+from deployer.building.elf import read_header
 from deployer.errors import ProgramFailed
 from deployer.run import Program, run_clip
 from deployer.running import guard

@@ -16,13 +16,14 @@ from board_runner.errors import InputError, UsageError
 from board_runner.graph import Graph
 from board_runner.models import wenet
 from board_runner.models.base import Embedding, Transcript, run_model
-from deployer import cli, speakers
+from deployer import cli
 from deployer.datasets import voxceleb1
 from deployer.evaluation import record
 from deployer.evaluation.answers import Timed
 from deployer.evaluation.dataset import Clip
 from deployer.evaluation.speaker_figures import CosineTally, SpeakerTally
 from deployer.evaluation.transcript_figures import HeardTally, TranscriptTally
+from deployer.speakers import embed as speakers
 from tests.ecapa.conftest import (  # noqa: F401  # fixtures
     small_checkpoint,
     small_export,

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from board_runner.errors import InputError
-from deployer.pace import Pace
 from deployer.scheduling.scheduler import THREADS, InProcess, Processes, Scheduler, Threads
+from deployer.under_way.pace import Pace
 
 _KILLED = """
 import os, sys, time

@@ -13,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
 from board_runner.errors import UsageError
-from deployer.elf_magic import MAGIC, is_elf
+from deployer.building.elf_magic import MAGIC, is_elf
 
 __all__ = ["MAGIC", "Binary", "BoardAbi", "Header", "check_fits", "inspect", "is_elf", "libc_of"]
 

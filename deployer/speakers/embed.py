@@ -19,7 +19,7 @@ from deployer.events import Advanced, Emit, Finished, Started, ignore
 from deployer.metrics import speakers as metrics
 from deployer.metrics import trial_list
 from deployer.metrics.speakers import Embedded
-from deployer.speaker_report import Agreement, SpeakerReport
+from deployer.speakers.report import Agreement, SpeakerReport
 
 STEP = "speakers"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from board_runner.errors import DeployError
 from deployer.board import facts
-from deployer.doctor import Finding
 from deployer.project import Project
+from deployer.support.doctor import Finding
 
 SECRET = re.compile(
     r"(?i)((?<!\w)(?:\w{0,30}[_-])?(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)\s*[:=]\s*)(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s#,}]+)"

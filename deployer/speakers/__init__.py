@@ -1,0 +1,1 @@
+"""Embedding models judged by their speakers: `deploy speakers`."""
