@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,12 @@ class ModelFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportReport:
-    """The verification report of one export."""
+class Report:
+    """What the verification of every export says."""
 
     checkpoint: Path
     parameters: int
     opset: int
-    contract: InputContract
-    model: ModelFile
-    simplified: ModelFile
-    inputs: tuple[str, ...]
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
     versions: Mapping[str, str]
@@ -46,53 +42,78 @@ class ExportReport:
         """The checks that did not pass."""
         return tuple(check for check in self.checks if not check.passed)
 
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """What was written."""
+        raise NotImplementedError
+
     def as_data(self) -> dict[str, Any]:
         """The report in what JSON knows."""
-        data = asdict(self)
-        data |= {"version": VERSION, "passed": not self.failed, "checkpoint": str(self.checkpoint)}
-        data["contract"] = json.loads(self.contract.to_json())
-        for key in ("model", "simplified"):
-            data[key]["path"] = str(data[key]["path"])
-        return data
+        data: dict[str, Any] = _plain(self)
+        return data | {"version": VERSION, "passed": not self.failed}
 
     def as_text(self) -> str:
         """The report in Markdown."""
-        files = [
-            f"| `{file.path.name}` | {file.size_bytes} | {sum(file.operators.values())} | `{file.sha256}` |"
-            for file in (self.model, self.simplified)
+        failed = f"{len(self.failed)} of {len(self.checks)} checks failed"
+        tools = ", ".join(f"{tool} {version}" for tool, version in self.versions.items())
+        lines = [
+            f"# Export of `{self.checkpoint.name}`: {failed if self.failed else 'all checks passed'}",
+            "",
+            f"{self.parameters} parameters, opset {self.opset}, {tools}",
+            "",
+            "| file | bytes | nodes | SHA-256 |",
+            "| --- | --- | --- | --- |",
         ]
-        checks = [
+        lines += [
+            f"| `{file.path.name}` | {file.size_bytes} | {sum(file.operators.values())} | `{file.sha256}` |"
+            for file in self.files
+        ]
+        lines += ["", "| check | result | detail |", "| --- | --- | --- |"]
+        lines += [
             f"| {check.name} | {'passed' if check.passed else '**FAILED**'} | {_cell(check.detail)} |"
             for check in self.checks
         ]
-        verdict = (
-            f"{len(self.failed)} of {len(self.checks)} checks failed" if self.failed else "all checks passed"
-        )
-        return "\n".join(
-            [
-                f"# Export of `{self.checkpoint.name}`: {verdict}",
-                "",
-                f"{self.parameters} parameters, opset {self.opset}, "
-                + ", ".join(f"{tool} {version}" for tool, version in self.versions.items()),
-                "",
-                "| file | bytes | nodes | SHA-256 |",
-                "| --- | --- | --- | --- |",
-                *files,
-                "",
-                "| check | result | detail |",
-                "| --- | --- | --- |",
-                *checks,
-                "",
-                f"Compared on {len(self.inputs)} inputs: {', '.join(self.inputs)}.",
-                "",
-            ]
-        )
+        return "\n".join([*lines, ""])
 
     def write(self, folder: Path) -> None:
         """Put both forms of the report into `folder`."""
         text = json.dumps(self.as_data(), indent=2, sort_keys=True) + "\n"
         (folder / JSON_NAME).write_text(text, encoding="utf-8")
         (folder / TEXT_NAME).write_text(self.as_text(), encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport(Report):
+    """An export as one graph, as traced and simplified."""
+
+    contract: InputContract
+    model: ModelFile
+    simplified: ModelFile
+    inputs: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """Both forms."""
+        return self.model, self.simplified
+
+    def as_text(self) -> str:
+        """With the inputs it was compared on."""
+        return "\n".join(
+            [super().as_text(), f"Compared on {len(self.inputs)} inputs: {', '.join(self.inputs)}.", ""]
+        )
+
+
+def _plain(value: object) -> Any:
+    """Records as mappings, paths as text, a contract as its own JSON."""
+    if isinstance(value, InputContract):
+        return json.loads(value.to_json())
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _cell(text: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from board_runner.contract import InputContract
 from board_runner.models.wenet_chunks import Chunking
@@ -16,67 +14,25 @@ from board_runner.models.wenet_static import GRAPH as STATIC
 from deployer.errors import CheckFailed
 from deployer.events import Advanced, Emit, Finished, Logged, Started, ignore
 from deployer.export import wenet_onnx, wenet_source, wenet_static, wenet_static_checks
-from deployer.export.checks import Check
 from deployer.export.conversion import OPSET
 from deployer.export.onnx_export import REJECTED, STEP, write_model
-from deployer.export.report import JSON_NAME, TEXT_NAME, VERSION, ModelFile
+from deployer.export.report import TEXT_NAME, ModelFile, Report
 from deployer.export.wenet_checks import verify
 
 TOOLS = ("torch", "onnx", "onnxruntime", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
-class WenetReport:
-    """The verification report of one export; files and contracts by the graph's name."""
+class WenetReport(Report):
+    """An export as several graphs; files and contracts by the graph's name."""
 
-    checkpoint: Path
-    parameters: int
-    opset: int
     contracts: Mapping[str, InputContract]
     models: Mapping[str, ModelFile]
-    checks: tuple[Check, ...]
-    warnings: tuple[str, ...]
-    versions: Mapping[str, str]
 
     @property
-    def failed(self) -> tuple[Check, ...]:
-        """The checks that did not pass."""
-        return tuple(check for check in self.checks if not check.passed)
-
-    def as_data(self) -> dict[str, Any]:
-        """The report in what JSON knows."""
-        data = asdict(self)
-        data |= {"version": VERSION, "passed": not self.failed, "checkpoint": str(self.checkpoint)}
-        data["contracts"] = {name: json.loads(one.to_json()) for name, one in self.contracts.items()}
-        for file in data["models"].values():
-            file["path"] = str(file["path"])
-        return data
-
-    def as_text(self) -> str:
-        """The report in Markdown."""
-        verdict = (
-            f"{len(self.failed)} of {len(self.checks)} checks failed" if self.failed else "all checks passed"
-        )
-        lines = [f"# Export of `{self.checkpoint.name}`: {verdict}", ""]
-        tools = ", ".join(f"{tool} {version}" for tool, version in self.versions.items())
-        lines += [f"{self.parameters} parameters, opset {self.opset}, {tools}", ""]
-        lines += ["| file | bytes | nodes | SHA-256 |", "| --- | --- | --- | --- |"]
-        lines += [
-            f"| `{file.path.name}` | {file.size_bytes} | {sum(file.operators.values())} | `{file.sha256}` |"
-            for file in self.models.values()
-        ]
-        lines += ["", "| check | result | detail |", "| --- | --- | --- |"]
-        lines += [
-            f"| {check.name} | {'passed' if check.passed else '**FAILED**'} | {check.detail} |"
-            for check in self.checks
-        ]
-        return "\n".join([*lines, ""])
-
-    def write(self, folder: Path) -> None:
-        """Put both forms of the report into `folder`."""
-        text = json.dumps(self.as_data(), indent=2, sort_keys=True) + "\n"
-        (folder / JSON_NAME).write_text(text, encoding="utf-8")
-        (folder / TEXT_NAME).write_text(self.as_text(), encoding="utf-8")
+    def files(self) -> tuple[ModelFile, ...]:
+        """Of every graph."""
+        return tuple(self.models.values())
 
 
 def export_wenet(
