@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,32 @@ def test_torch_stays_in_export_and_training() -> None:
         for path in package.rglob("*.py"):
             if not {"export", "training"} & set(path.parts):
                 assert not any(name.split(".")[0] == "torch" for name in _imported(path)), path
+
+
+def test_no_module_imports_one_that_needs_it() -> None:
+    """Imports go in no circle, those inside functions neither; only types may look back."""
+    known = {_name(path): path for package in PACKAGES.values() for path in package.rglob("*.py")}
+    needs = {
+        name: _needed(ast.parse(path.read_text(encoding="utf-8")), known) - {name}
+        for name, path in known.items()
+    }
+
+    with_circles = TopologicalSorter(needs)
+    with_circles.prepare()  # raises CycleError, which names the circle
+
+
+def _name(path: Path) -> str:
+    package = next(folder for folder in PACKAGES.values() if path.is_relative_to(folder))
+    return ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _needed(node: ast.AST, known: Container[str]) -> set[str]:
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        return set()
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names if alias.name in known}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        full = [f"{node.module}.{alias.name}" for alias in node.names]
+        names = {name if name in known else node.module for name in full}
+        return {name for name in names if name in known}
+    return set().union(*(_needed(child, known) for child in ast.iter_child_nodes(node)))

@@ -11,10 +11,11 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-T = TypeVar("T")
+from toolchain_wrappers.fault import Fault, Key, dotted
 
-Key = tuple[str | int, ...]
-"""The way to a value, from the top: names of fields and indices."""
+__all__ = ["Choice", "Fault", "Key", "Section", "dotted", "plain", "record"]
+
+T = TypeVar("T")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,30 +38,6 @@ class Choice:
         raise NotImplementedError
 
 
-class Fault(ValueError):
-    """A value that is not allowed: where it is, what is wrong, in words without the place, and the value itself.
-
-    `known` holds the names that there are where `unknown` is one that nobody reads. `shown`: the value is no list
-    or mapping, and there is one.
-    """
-
-    def __init__(
-        self, key: Key, words: str, *, value: Any = None, shown: bool = False, known: tuple[str, ...] = ()
-    ) -> None:
-        super().__init__(key, words)
-        self.key, self.words, self.known = key, words, known
-        self.it_is = f" (it is {value!r})" if shown else ""
-        self.unknown = bool(known)
-
-    def __str__(self) -> str:
-        return f"{dotted(self.key) or 'all of it'}: {self.words}{self.it_is}"
-
-
-def dotted(key: Key) -> str:
-    """`boards.desk.before.0`."""
-    return ".".join(map(str, key))
-
-
 def record(kind: type[T], data: Any) -> T:
     """A record of this kind; a number may be written as text, since people put quotes around one. Raises Fault."""
     try:
@@ -68,7 +45,7 @@ def record(kind: type[T], data: Any) -> T:
     except msgspec.ValidationError as e:
         from toolchain_wrappers import intake_faults
 
-        raise intake_faults.fault(kind, data, e) from e
+        raise intake_faults.fault(kind, data, e, convert) from e
 
 
 def convert(kind: type[T], data: Any) -> T:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from toolchain_wrappers.intake import Fault, Key, convert
+from toolchain_wrappers.fault import Fault, Key
+
+Convert = Callable[[Any, Any], Any]
+"""A kind and data -> the record. Raises msgspec.ValidationError."""
 
 _SAID = re.compile(r"(?P<words>.*?)(?: - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|(?P<entry>\[\.\.\.\])")
@@ -24,11 +27,11 @@ _TYPES = {
 }
 
 
-def fault(kind: Any, data: Any, error: msgspec.ValidationError) -> Fault:
-    """What `error` says of `data`, which is no record of this kind."""
+def fault(kind: Any, data: Any, error: msgspec.ValidationError, convert: Convert) -> Fault:
+    """What `error` says of `data`, which `convert` makes no record of this kind of."""
     said = _SAID.fullmatch(str(error))
     assert said is not None  # every text is words
-    key = tuple(_steps(kind, data, said["path"] or "", str(error)))
+    key = tuple(_steps(kind, data, said["path"] or "", str(error), convert))
     if isinstance(error.__cause__, Fault):  # a section's own, which counts from there
         key = (*key, *error.__cause__.key)
         return Fault(key, error.__cause__.words, **_shown(data, key))
@@ -43,18 +46,18 @@ def fault(kind: Any, data: Any, error: msgspec.ValidationError) -> Fault:
     return Fault(key, _allowed(about) or _worded(said["words"]), **_shown(data, key))
 
 
-def _steps(kind: Any, data: Any, path: str, complaint: str) -> Iterator[str | int]:
+def _steps(kind: Any, data: Any, path: str, complaint: str, convert: Convert) -> Iterator[str | int]:
     """The way that msgspec names; which entry of a mapping it means, it does not say: the first one at fault."""
     key: Key = ()
     for step in _STEP.finditer(path):
         if step["entry"]:
-            key = (*key, _entry(kind, data, key, complaint))
+            key = (*key, _entry(kind, data, key, complaint, convert))
         else:
             key = (*key, step["name"] if step["name"] is not None else int(step["index"]))
         yield key[-1]
 
 
-def _entry(kind: Any, data: Any, key: Key, complaint: str) -> str:
+def _entry(kind: Any, data: Any, key: Key, complaint: str, convert: Convert) -> str:
     entries: Mapping[str, Any] = _at(data, key)
     for name, value in entries.items():
         try:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from deployer.cli.progress import line_of
+from deployer.cli.lines import line_of
 from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Started
 
 

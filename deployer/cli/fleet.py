@@ -16,14 +16,13 @@ from deployer.board.access import passwords
 from deployer.board.config import BoardConfig
 from deployer.cli.console import print_table, results
 from deployer.cli.fleet_view import MARKS, fleet_view, seconds
+from deployer.cli.meant import boards_of
 from deployer.cli.options import Asked, Session
 from deployer.cli.progress import fleet_log
 from deployer.events import Emit, Event
 from deployer.fleet import last_run
 from deployer.fleet.outcome import FleetResult, Outcome, State
 from deployer.fleet.runner import Began, FleetEmit, run_fleet
-from deployer.fleet.select import Selection, limited, select
-from deployer.settings.config import Deployment
 
 if TYPE_CHECKING:
     from deployer.scheduling.labs import Labs
@@ -104,22 +103,6 @@ def _keep(session: Session, asked: Asked, command: str, result: FleetResult[Any]
     except OSError as e:
         mark = click.style("warning:", fg="yellow")
         click.echo(f"{mark} --retry-failed will not know of this run: {e.filename}: {e.strerror}", err=True)
-
-
-def boards_of(deployment: Deployment, asked: Asked, command: str) -> list[BoardConfig]:
-    """The boards asked for, and with `--retry-failed` only those that failed last time."""
-    if not asked.retry_failed:
-        return select(deployment, asked.selection)
-    failed = last_run.failed(deployment.state_dir, command)
-    wanted = asked.selection
-    if wanted.boards or wanted.groups or wanted.tags:
-        unlimited = Selection(
-            boards=wanted.boards, groups=wanted.groups, tags=wanted.tags, every=wanted.every
-        )
-        among = {board.name for board in select(deployment, unlimited)}
-        failed = [name for name in failed if name in among]
-    boards = [deployment.board(name) for name in failed]
-    return limited(boards, wanted.limit) if boards else []
 
 
 def as_data(outcome: Outcome[T], data: Callable[[T], Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deployer.board.config import BoardConfig, parse_address
-from deployer.cli.fleet import boards_of
+from deployer.cli.meant import boards_of
 from deployer.cli.options import Asked, Session
 from deployer.fleet.select import limited
 from deployer.scheduling.labs import AT_ONCE, Labs

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deployer.events import Advanced, Emit, Event, Finished, Logged, Skipped, Warned, ignore
+from deployer.cli.lines import line_of
+from deployer.events import Advanced, Emit, Event, Logged, Warned, ignore
 
 if TYPE_CHECKING:
     from deployer.fleet.outcome import Outcome
@@ -79,21 +80,6 @@ def fleet_log(path: Path | None) -> Iterator[FleetEmit]:
             file.write(json.dumps({"event": type(event).__name__.lower(), "board": board, **said}) + "\n")
 
         yield write
-
-
-def line_of(event: Event) -> str | None:
-    """The one line that stays of an event; None for those that only move a bar."""
-    match event:
-        case Finished():
-            return f"{click.style('✓', fg='green')} {event.step}" + (f": {event.note}" if event.note else "")
-        case Skipped():
-            return click.style(f"· {event.step}: {event.note}", dim=True)
-        case Warned():
-            return f"{click.style('warning:', fg='yellow')} {event.step}: {event.message}"
-        case Logged():
-            return click.style(f"  | {event.line}", dim=True)
-        case _:
-            return None
 
 
 def _quiet(event: Event) -> None:

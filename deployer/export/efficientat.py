@@ -1,25 +1,15 @@
-"""MN, EfficientAT's static network (arXiv 2211.04772), as PyTorch modules, and what DyMN shares with it."""
+"""MN, EfficientAT's static network (arXiv 2211.04772), as PyTorch modules; and DyMN, by its own blocks."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from deployer.export.efficientat_dynamic import DynamicResidual
+from deployer.export.efficientat_layers import activation, normalisation
 from deployer.export.efficientat_sizes import Block, EfficientAtShape
 
-EPSILON = 1e-3
-MOMENTUM = 0.01
 DROPOUT = 0.2
-
-
-def normalisation(channels: int) -> nn.BatchNorm2d:
-    """The batch normalisation of both networks."""
-    return nn.BatchNorm2d(channels, eps=EPSILON, momentum=MOMENTUM)
-
-
-def activation(*, hard: bool) -> nn.Module:
-    """Hard swish or ReLU."""
-    return nn.Hardswish() if hard else nn.ReLU()
 
 
 class Filtered(nn.Module):  # type: ignore[misc]
@@ -117,8 +107,6 @@ def initialise(network: nn.Module) -> None:
 def build(shape: EfficientAtShape) -> Network:
     """The untrained network of these sizes."""
     if shape.dynamic:
-        from deployer.export.efficientat_dynamic import DynamicResidual
-
         blocks: list[nn.Module] = [DynamicResidual(block, shape.context(block)) for block in shape.blocks]
     else:
         blocks = [Residual(block) for block in shape.blocks]

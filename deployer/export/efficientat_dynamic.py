@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deployer.export.efficientat import activation, normalisation
+from deployer.export.efficientat_layers import activation, normalisation
 from deployer.export.efficientat_sizes import KERNELS, Block
 
 

@@ -18,9 +18,9 @@ from deployer import whole_file
 from deployer.export import conversion, sources, weights
 from deployer.folding import proof
 from deployer.folding.checkpoint import fold_state, with_state
-from deployer.folding.fold import SUFFIX, read, timings_of
 from deployer.folding.graph import fold_graph
-from deployer.folding.records import MARK, Fold
+from deployer.folding.onnx_fold import read, timings_of
+from deployer.folding.records import MARK, SUFFIX, Fold
 from deployer.folding.report import FoldReport
 
 

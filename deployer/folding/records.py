@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from deployer.folding.arithmetic import Layout
 
+SUFFIX = "_bnfused"
+"""What the name of a folded file ends with."""
+
 MARK = "sgs_deploy.folded"
 """ONNX metadata property, and key of a PyTorch checkpoint, that says which normalisations were folded."""
 

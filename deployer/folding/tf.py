@@ -13,9 +13,8 @@ from board_runner.contract import Array
 from board_runner.errors import ModelError, UsageError
 from deployer.folding.arithmetic import Layout
 from deployer.folding.checkpoint import bias_name, fold_state
-from deployer.folding.fold import SUFFIX
 from deployer.folding.proof import SEED, Difference, largest_difference, limit_of
-from deployer.folding.records import Fold, Left
+from deployer.folding.records import SUFFIX, Fold, Left
 from deployer.folding.report import FoldReport
 from deployer.folding.tf_graph import TensorflowGraph
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
@@ -62,7 +61,7 @@ def _suite(view: RunView, number: int) -> Element:
         "errors": str(len(suite.findall("testcase/error"))),
         "skipped": "0",
         "time": f"{sum(took_ms.values()) / 1000:.3f}",
-        "timestamp": timestamp(record.created),
+        "timestamp": junit_parts.timestamp(record.created),
         "hostname": record.board.name,
     }
     return suite
@@ -94,14 +93,3 @@ def _failure_lines(failures: Iterable[Failure]) -> list[str]:
 
 def _ms(sample: Sample) -> float:
     return sample.wall_ms if sample.wall_ms is not None else sample.invoke_ms + sample.post_process_ms
-
-
-def timestamp(created: str) -> str:
-    """A moment (ISO 8601) in UTC: the schema knows no offset."""
-    try:
-        moment = datetime.datetime.fromisoformat(created)
-    except ValueError:
-        return created
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")

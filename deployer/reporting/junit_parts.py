@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from xml.etree.ElementTree import Element, SubElement
 
 from deployer.layers.report import LayerReport
@@ -47,6 +48,17 @@ def of_layers(report: LayerReport, number: int) -> Element:
     return _ended(suite, [f"{len(report.rows)} layers"], ())
 
 
+def timestamp(created: str) -> str:
+    """A moment (ISO 8601) in UTC: the schema knows no offset."""
+    try:
+        moment = datetime.datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _suite(name: str, number: int, known: dict[str, str], *, host: str = "") -> Element:
     suite = Element("testsuite", name=name, package="deploy", id=str(number), hostname=host or "localhost")
     properties = SubElement(suite, "properties")
@@ -62,8 +74,6 @@ def _case(suite: Element, place: str, name: str) -> Element:
 def _ended(
     suite: Element, said: list[str], complaints: tuple[str, ...] | list[str], *, created: str = ""
 ) -> Element:
-    from deployer.reporting.junit import timestamp
-
     SubElement(suite, "system-out").text = "\n".join(said)
     SubElement(suite, "system-err").text = "\n".join(complaints)
     suite.attrib |= {

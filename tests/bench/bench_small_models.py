@@ -33,7 +33,7 @@ def export(name: str, path: Path) -> None:
     from deployer.export.kws_checkpoint import contract_of
     from deployer.export.kws_sizes import parse
     from deployer.export.sources import Source
-    from deployer.folding.fold import write
+    from deployer.folding.onnx_fold import write
 
     torch.manual_seed(0)
     shape = parse(name)
