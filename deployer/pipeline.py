@@ -40,7 +40,7 @@ def convert(
     job = project.convert_job(direct)
     if project.static is None:
         return convert_step.convert(job, force=force, emit=emit)
-    if project.has_vendor_tools:
+    if project.toolchain.is_vendors:
         raise UsageError(
             f"{project.static.name} has {len(job.contract.inputs)} inputs, state among them: deploy does not know "
             "how the vendor's tools take these",

@@ -18,13 +18,11 @@ from deployer.settings.config import Deployment
 if TYPE_CHECKING:  # imported where they are needed: a push that finds nothing to do needs none of them
     from board_runner.contract import InputContract
     from board_runner.models.base import AudioModel
+    from deployer.conversion.configured import Toolchain
     from deployer.conversion.image_facts import ImageFacts
     from deployer.conversion.job import ConvertJob, Direct
     from deployer.history import History
     from deployer.run import Program
-    from toolchain_wrappers.sigmastar.commands import Tree
-    from toolchain_wrappers.sigmastar.profile import Profile
-    from toolchain_wrappers.sigmastar.tools import Tools
 
 SHIPPED = "eat"
 """The model whose ONNX and clips come with this package."""
@@ -190,11 +188,12 @@ class Project:
     def _store(self) -> Path:
         return self.deployment.state_dir / "artifacts"
 
-    @property
-    def has_vendor_tools(self) -> bool:
-        """Whether deploy.yaml names a tree, and not the built-in stand-in is used."""
-        section = self.deployment.settings.toolchain
-        return section.models_dir is not None and section.tools_dir is not None
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """The tools that convert this project's model."""
+        from deployer.conversion.configured import Toolchain
+
+        return Toolchain(self.deployment, str(self.vendor["algorithm"]))
 
     @property
     def image_facts(self) -> ImageFacts:
@@ -215,48 +214,9 @@ class Project:
         return image_facts.of_ready(
             self.ready_image,
             store=self._store,
-            known=self._profile,
-            tools=self.tools if self.has_vendor_tools else None,
+            known=self.toolchain.profile,
+            tools=self.toolchain.tools if self.toolchain.is_vendors else None,
             chip=self.deployment.settings.chip,
-        )
-
-    @cached_property
-    def tree(self) -> Tree:
-        """The vendor's two folders, or the stand-in, written anew where it is used."""
-        from toolchain_wrappers import standin
-        from toolchain_wrappers.sigmastar.commands import Tree
-
-        section = self.deployment.settings.toolchain
-        algorithm = str(self.vendor["algorithm"])
-        if section.models_dir is None or section.tools_dir is None:
-            made = standin.make(self.deployment.state_dir / "toolchain")
-            return Tree(models_dir=made.models_dir, tools_dir=made.tools_dir, algorithm=algorithm)
-        return Tree(
-            models_dir=self.deployment.resolve(section.models_dir),
-            tools_dir=self.deployment.resolve(section.tools_dir),
-            algorithm=algorithm,
-        )
-
-    @cached_property
-    def _profile(self) -> Profile:
-        from toolchain_wrappers import standin
-        from toolchain_wrappers.sigmastar import profile
-
-        changes = self.deployment.settings.toolchain.profile
-        whole = changes if self.has_vendor_tools else {**standin.PROFILE, **changes}
-        return profile.load(resources.configs_dir() / "toolchains", whole)
-
-    @cached_property
-    def tools(self) -> Tools:
-        """The tree, how it is driven, and where it runs. Raises ToolchainError for a wrong profile or runtime."""
-        from deployer.conversion.runtime import runtime_of
-        from toolchain_wrappers.sigmastar.tools import Tools
-
-        section = self.deployment.settings.toolchain
-        return Tools(
-            tree=self.tree,
-            profile=self._profile,
-            runtime=runtime_of(section, self.deployment, (self.tree.models_dir, self.tree.tools_dir)),
         )
 
     def convert_job(self, direct: Direct | None = None) -> ConvertJob:
@@ -265,7 +225,7 @@ class Project:
 
         section = self.deployment.settings.toolchain
         return ConvertJob(
-            tools=self.tools,
+            tools=self.toolchain.tools,
             onnx=self.static or self.onnx,
             contract=self.contract,
             model=self.model,

@@ -117,7 +117,7 @@ def checkpoint(project: Project) -> Path:
 def _simulated(project: Project, name: str) -> StageSource:
     converted = artifacts.load(project.artifacts_dir)
     simulation = Simulation(
-        tools=project.tools,
+        tools=project.toolchain.tools,
         artifacts=converted,
         contract=project.contract,
         stall_timeout_s=project.deployment.settings.toolchain.stall_timeout_s,
@@ -129,7 +129,7 @@ def _simulated(project: Project, name: str) -> StageSource:
         detail=f"simulator.py on {model.name}",
         model_sha256=digest,
         simulation=simulation,
-        tools=toolchain_identity(project.tree),
+        tools=toolchain_identity(project.toolchain.tree),
         chip=converted.chip,
         needs=(model_need(model, digest), model_need(script, artifacts.sha256(script))),
     )

@@ -154,7 +154,7 @@ def _notes(case: Case) -> Iterator[str]:
         version = made.manifest.settings.get("toolchain_version", image_facts.UNVERIFIED)
         yield f"made by toolchain {version}, {made.manifest.created}"
         stated = made.manifest.inputs.get("toolchain")
-        if stated is not None and stated != toolchain_identity(case.project.tree):
+        if stated is not None and stated != toolchain_identity(case.project.toolchain.tree):
             yield "the toolchain's scripts have changed since: its simulators may answer otherwise"
     then = case.record.board.kernel
     now = case.board.facts.kernel if case.board is not None else None

@@ -127,7 +127,7 @@ def _by_toolchain(case: Case, made: Artifacts, clips: Sequence[str], *, emit: Em
     """By simulator.py on the offline model, whose bytes in the store are the board's. Raises ToolchainError."""
     stated = made.manifest.contract
     contract = InputContract.from_json(stated) if stated else case.project.contract
-    simulation = Simulation(tools=case.project.tools, artifacts=made, contract=contract)
+    simulation = Simulation(tools=case.project.toolchain.tools, artifacts=made, contract=contract)
     tensors: dict[str, Array] = {}
     refused: dict[str, str] = {}
     for clip in clips:

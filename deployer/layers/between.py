@@ -85,7 +85,7 @@ def plan(project: Project, request: LayerRequest, *, emit: Emit = ignore) -> Lay
         needs=disk.needs(
             sizes,
             dumping=dumping,
-            dump_folder=work_parent(project.tools),
+            dump_folder=work_parent(project.toolchain.tools),
             clips=request.clips,
             keep=request.keep,
             kept=2 if pair.alone is None else 3,
@@ -141,7 +141,7 @@ def _stage(project: Project, name: str, emit: Emit) -> LayerStage:
         stage=name,
         model=made.path(STAGES[name]),
         preprocess=made.path(artifacts.DATA),
-        tools=project.tools,
+        tools=project.toolchain.tools,
         chip=made.chip,
         emit=emit,
         stall_timeout_s=project.deployment.settings.toolchain.stall_timeout_s,

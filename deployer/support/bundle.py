@@ -52,7 +52,7 @@ def _texts(project: Project, findings: Sequence[Finding]) -> Iterator[tuple[str,
     yield "versions.txt", "\n".join(_versions()) + "\n"
     if project.deployment.path is not None:
         yield "deploy.yaml", _read(project.deployment.path)
-    tree = project.tree
+    tree = project.toolchain.tree
     for pattern in SCRIPTS:
         for path in sorted(tree.models_dir.glob(pattern.format(algorithm=tree.algorithm))):
             yield f"tree/{path.relative_to(tree.models_dir)}", _read(path)

@@ -156,7 +156,7 @@ def _toolchain(project: Project) -> Iterator[Finding]:
             cure="set toolchain.models_dir and toolchain.tools_dir for the vendor's",
         )
         return
-    tools, chip = project.tools, project.deployment.settings.chip
+    tools, chip = project.toolchain.tools, project.deployment.settings.chip
     found = list(preflight.concerns(tools, chip=chip, store=project.artifacts_dir))
     if not any(concern.name == "tree" for concern in found):
         version = versions.version_of(tools.tree.tools_dir, tools.profile.versions)

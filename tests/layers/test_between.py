@@ -183,10 +183,10 @@ def test_nothing_is_dumped_where_there_is_no_room(project: Project) -> None:
 
 def test_a_container_dumps_where_it_can_see(project: Project) -> None:
     """Not in this host's folder for temporary files."""
-    tools = replace(project.tools, runtime=Container(engine="docker", image="sgs_docker:v1.8"))
+    tools = replace(project.toolchain.tools, runtime=Container(engine="docker", image="sgs_docker:v1.8"))
 
     assert tools.tree.algorithm_dir == work_parent(tools)
-    assert tools.tree.algorithm_dir != work_parent(project.tools)
+    assert tools.tree.algorithm_dir != work_parent(project.toolchain.tools)
 
 
 def test_what_is_kept_can_be_read_again(report: LayerReport, tmp_path: Path) -> None:

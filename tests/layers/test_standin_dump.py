@@ -19,7 +19,7 @@ from toolchain_wrappers.sigmastar.layer_dumps import Dump
 def _simulate(project: Project, model: str, work: Path, config: str) -> str:
     (work / layer_dumps.CONFIG).write_text(config, encoding="utf-8")
     staging.stage(work / "data", [("a.wav", small.sounds(1)[0]["images"])], suffix=".npy")
-    argv = project.tools.simulator(
+    argv = project.toolchain.tools.simulator(
         model=project.artifacts_dir / model,
         data=work / "data",
         preprocess=project.artifacts_dir / "preprocess.py",

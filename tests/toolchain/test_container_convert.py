@@ -99,7 +99,7 @@ def test_the_simulators_in_a_container_give_the_bytes_of_the_host(
         request = Request(stages=STAGES, clips=tuple(project.clips[:2]), jobs=1, save=tmp_path / name)
         done = pipeline.compare(project, request, config=_no_board, emit=ignore)
         assert 2 == len(done.stages[0].outputs)
-        assert not list(project.tree.algorithm_dir.glob("deploy-simulate-*"))
+        assert not list(project.toolchain.tree.algorithm_dir.glob("deploy-simulate-*"))
 
     for stage in STAGES:
         files = sorted((tmp_path / "host" / stage).rglob("*.npz"))
@@ -120,7 +120,7 @@ def test_layers_dumped_in_a_container_are_those_of_the_host(
     for name, project in converted.items():
         request = LayerRequest(reference="float", candidate="fixed", keep=tmp_path / name)
         seen[name] = between.run(project, between.plan(project, request))
-        assert not list(project.tree.algorithm_dir.glob("deploy-layers-*"))
+        assert not list(project.toolchain.tree.algorithm_dir.glob("deploy-layers-*"))
 
     assert seen["host"].rows == seen["podman"].rows and len(seen["host"].rows) > 100
 
