@@ -26,6 +26,8 @@ ELSEWHERE = {
     "deploy fold": "tests/folding: needs a model that has batch normalisation",
     "deploy build": "tests/building: needs a compiler",
     "deploy board sim": "test_cli_board.py: runs until it is stopped",
+    "deploy serve": "tests/serving: runs until it is stopped",
+    "deploy watch": "tests/serving: runs until it is stopped",
 }
 STANDS_FOR = {"CLIP": "5-203128-A-0_22.05k.wav", "LOG": "board.log"}
 
