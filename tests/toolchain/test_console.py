@@ -95,7 +95,7 @@ def test_a_profile_is_changed_key_by_key() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        X,
+        ({"data_suffix": ".wav"}, r"data_suffix: must be '\.bin' or '\.npy' or '\.raw'"),
         ({"scripts": {"simulater": "x"}}, "scripts.simulater"),
         ({"console": {"progress": "[0-9]+"}}, "a group called percent"),
         ({"console": {"progress": "("}}, "regular expression"),
