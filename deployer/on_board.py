@@ -112,15 +112,13 @@ def built_program(project: Project, *, emit: Emit = ignore) -> Path:
         return build_step.build(configured.program_job(project), emit=emit).path
     path = project.program_path
     if project.deployment.settings.program is None:
-        from deployer import artifacts, program
+        from deployer import program
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        before = artifacts.sha256(path) if path.is_file() else None
-        program.build_python_program(path)
-        if artifacts.sha256(path) == before:
-            emit(Skipped(step="build", note=f"{path.name} is current"))
-        else:
+        if program.refresh(path):
             emit(Finished(step="build", note=f"{path.name} in Python; runs where python3 and numpy are"))
+        else:
+            emit(Skipped(step="build", note=f"{path.name} is current"))
     return path
 
 

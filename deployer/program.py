@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import board_runner
 from board_runner import models
-from deployer import whole_file
+from deployer import artifacts, whole_file
 
 ENTRY = "board_runner.prog_sed_eat"
 SIMULATOR = "board_runner.dla_simulator"
@@ -55,6 +56,17 @@ def build_python_program(out: Path, entry: str = ENTRY) -> Path:
     return out
 
 
+def refresh(out: Path, entry: str = ENTRY) -> bool:
+    """Build it, unless `out` is still what these very sources were built to; whether its bytes are others now."""
+    stamp = out.with_name(f".{out.name}.sources")
+    sources, before = _sources(entry), _sha256(out)
+    if before is not None and stamp.is_file() and stamp.read_text(encoding="utf-8") == f"{sources} {before}":
+        return False
+    after = _sha256(build_python_program(out, entry))
+    whole_file.write(stamp, f"{sources} {after}".encode())
+    return after != before
+
+
 def needed_modules(entry: str = ENTRY) -> list[str]:
     """The modules that the entry reaches, also by imports inside functions, short of those that need onnx."""
     waiting = [entry, *(f"{models.__name__}.{name}" for name in models.NAMES)]
@@ -83,11 +95,13 @@ def _needs_onnx(name: str) -> bool:
     return False
 
 
-def _imports(name: str, *, anywhere: bool) -> Iterator[str]:
+@cache
+def _imports(name: str, *, anywhere: bool) -> tuple[str, ...]:
     """Our modules (and onnx) that a module imports: when it is loaded, or `anywhere`."""
-    if name == _HOST_ONLY:
-        return
-    tree = ast.parse(_file(name).read_text(encoding="utf-8"))
+    return () if name == _HOST_ONLY else tuple(_imported(_tree(name), anywhere=anywhere))
+
+
+def _imported(tree: ast.Module, *, anywhere: bool) -> Iterator[str]:
     for node in _walk(tree, into_functions=anywhere):
         if isinstance(node, ast.Import):
             candidates = [alias.name for alias in node.names]
@@ -99,6 +113,11 @@ def _imports(name: str, *, anywhere: bool) -> Iterator[str]:
                 yield _HOST_ONLY
             elif candidate.split(".")[0] == board_runner.__name__ and _exists(candidate):
                 yield candidate
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(_file(name).read_text(encoding="utf-8"))
 
 
 def _walk(node: ast.AST, *, into_functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -120,6 +139,17 @@ def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
     info.create_system = 3
     info.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(info, text, compresslevel=9)
+
+
+def _sources(entry: str) -> str:
+    """A hash over what tells that a source has changed, without reading it: place, size and time."""
+    states = ((path, path.stat()) for path in sorted(_root().rglob("*.py")))
+    lines = [f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states]
+    return hashlib.sha256("\n".join([entry, _START, *lines]).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str | None:
+    return artifacts.sha256(path) if path.is_file() else None
 
 
 def _root() -> Path:

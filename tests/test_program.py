@@ -66,6 +66,22 @@ def test_the_same_sources_give_the_same_bytes(built: Path, tmp_path: Path) -> No
     assert again.read_bytes().startswith(b"#!/usr/bin/env python3\n")
 
 
+def test_it_is_built_anew_only_where_that_is_needed(tmp_path: Path) -> None:
+    """Unchanged sources and an untouched file cost no build; a file that was cut off is made whole again."""
+    out = tmp_path / "prog_sed_eat"
+
+    assert program.refresh(out)
+    whole, made = out.read_bytes(), out.stat().st_mtime_ns
+    assert not program.refresh(out)
+    assert made == out.stat().st_mtime_ns
+    out.write_bytes(whole[:1000])
+    assert program.refresh(out)
+    assert whole == out.read_bytes()
+    (tmp_path / ".prog_sed_eat.sources").write_text("of another version")
+    assert not program.refresh(out)  # built anew, to the same bytes
+    assert made != out.stat().st_mtime_ns
+
+
 def test_it_holds_what_an_image_needs_and_nothing_of_onnx(built: Path) -> None:
     """The model's front end and the loader of images are in, the reader of ONNX files is not."""
     names = set(zipfile.ZipFile(built).namelist())
