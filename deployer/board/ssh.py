@@ -15,6 +15,7 @@ from deployer import interrupts
 from deployer.board.access.connect import connect, forget
 from deployer.board.access.hostkeys import state_dir as default_state_dir
 from deployer.board.base import BoardFacts, Completed, Link, OnOutput, Upload
+from deployer.board.clients import long_command
 from deployer.board.clients.channel import Exchange, PidMarker
 from deployer.board.clients.link import Connection, runs_nothing
 from deployer.board.clients.stop import GRACE_S, STOP
@@ -183,7 +184,10 @@ class SshBoard:
         stall_s: float = math.inf,
     ) -> Completed:
         marker = PidMarker()
-        command = command_line(argv, cwd=cwd, env={**self.config.env, **(env or {})}, first=marker.command)
+        text = command_line(argv, cwd=cwd, env={**self.config.env, **(env or {})})
+        command = f"{marker.command}; {text}"
+        if self._turns.careful and long_command.is_too_long(command):
+            command, stdin = long_command.as_input(text, stdin, first=marker.command)
         without_input = isinstance(stdin, Collection) and not stdin
         with interrupts.deferred(), self._reasoned(), Turn(self._turns, ends_by_itself=without_input) as turn:
             exchange = Exchange(self._open().start(command), marker=marker, on_output=on_output)
@@ -269,11 +273,9 @@ class _Early:
             self._error = e
 
 
-def command_line(
-    argv: Sequence[str], *, cwd: PurePosixPath | None, env: Mapping[str, str], first: str = ":"
-) -> str:
+def command_line(argv: Sequence[str], *, cwd: PurePosixPath | None, env: Mapping[str, str]) -> str:
     """The one string an SSH server hands to the login shell, every word quoted."""
-    parts = [first]
+    parts = []
     if cwd is not None:
         parts.append(f"cd -- {shlex.quote(str(cwd))} || exit 1")
     parts += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]

@@ -6,11 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from deployer.board.clients.turns import Turn, Turns
 from deployer.board.ssh import SshBoard
+from deployer.push import BoardFile, push
 from tests.boards.conftest import Boards
 
 CLIENTS = ("paramiko", "openssh")
@@ -55,6 +57,39 @@ def test_bulk_channels_and_commands_share_a_connection(client: str, boards: Boar
             assert board.run(["cat", str(directory / f"{number}")], timeout_s=60).stdout == data
 
     assert failed == []
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("kind", ["dropbear", "openssh-password"])
+def test_a_command_may_be_longer_than_the_server_takes(kind: str, client: str, boards: Boards) -> None:
+    """dropbear hangs up at 9000 bytes: words of any kind arrive all the same, and the input after them."""
+    words = [f"{number} it's\n\\n $HOME \\ *\t".ljust(90, "ä") for number in range(160)]
+    given = os.urandom(200_000)
+    text = 'printf "%s|" "$@" && wc -c'
+    with boards.of(kind).board(client=client) as board:
+        for stdin in (None, [given]):
+            done = board.script(text, *words, timeout_s=60, stdin=stdin)
+            said, _, count = done.stdout.decode().rpartition("|")
+
+            assert (done.exit_status, done.stderr) == (0, b"")
+            assert said.split("|") == words
+            assert int(count) == len(given if stdin else b"")
+
+
+def test_a_release_of_many_files_arrives(boards: Boards, tmp_path: Path) -> None:
+    """Two hundred names and contents are more than one command of this server holds; again, nothing is sent."""
+    files = []
+    for number in range(200):
+        source = tmp_path / str(number)
+        source.write_bytes(os.urandom(40))
+        files.append(BoardFile(source=source, name=PurePosixPath(f"clips of the first day/{number:03d}.wav")))
+    place = boards.of("dropbear")
+    with place.board() as board:
+        first = push(board, files, place.config.directory)
+        again = push(board, files, place.config.directory)
+
+    assert (200, 0) == (len(first.sent), len(again.sent))
+    assert {str(f.name): f.source.read_bytes() for f in files} == place.content()
 
 
 def test_short_commands_of_many_threads_all_succeed(boards: Boards) -> None:
