@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,27 +15,11 @@ from deployer.records import RunRecord
 from deployer.scheduling.order import own_board
 from tests.boards.servers import free_port
 from tests.fleet.rack import CLIPS
-from tests.scheduling.labs_here import Labs, client, deploy, two_labs
+from tests.scheduling.labs_here import Labs, deploy
 
 pytest.importorskip("distributed", reason="Dask's distributed is not installed")
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
-    """Two labs that no test harms."""
-    with two_labs(tmp_path_factory.mktemp("labs")) as made:
-        yield made
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without boards, in whose folder commands are given; nothing is remembered of any board."""
-    monkeypatch.setenv("DEPLOY_STATE_DIR", str(tmp_path / "state"))
-    folder = client(tmp_path / "client")
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def test_a_push_reaches_every_board_of_every_lab(labs: Labs, project: Path, capsys: Captured) -> None:

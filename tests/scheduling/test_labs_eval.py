@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,33 +15,23 @@ from deployer.events import Event, Started
 from deployer.project import Project
 from deployer.settings import config
 from tests.processes import sleeping
-from tests.scheduling.labs_here import NAPS, Labs, client, deploy, meanwhile, restart, two_labs
+from tests.scheduling.labs_here import NAPS, Labs, deploy, meanwhile, restart
 
 pytest.importorskip("distributed", reason="Dask's distributed is not installed")
 
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
-    """Two labs; each test leaves a worker beside both."""
-    with two_labs(tmp_path_factory.mktemp("labs")) as made:
-        yield made
-
-
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without boards, and six clips of which the board program, which says 32, is right about two."""
-    monkeypatch.setenv("DEPLOY_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(by_lab, "TOGETHER", 2)
-    folder = client(tmp_path / "client")
-    (folder / "spoken").mkdir()
+    (project / "spoken").mkdir()
     for number in range(6):
         target = 32 if number % 3 == 0 else 5
         sound = np.full(22050, 0.01 * number, np.float32)
-        soundfile.write(folder / "spoken" / f"1-{number}-A-{target}.wav", sound, 22050, subtype="PCM_16")
-    monkeypatch.chdir(folder)
-    return folder
+        soundfile.write(project / "spoken" / f"1-{number}-A-{target}.wav", sound, 22050, subtype="PCM_16")
+    return project
 
 
 def test_each_board_has_a_record_and_its_answers_are_those_from_here(

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,27 +25,11 @@ from deployer.settings import config
 from tests.boards.servers import Place
 from tests.processes import sleeping
 from tests.scheduling import work
-from tests.scheduling.labs_here import NAPS, Labs, client, deploy, kill, meanwhile, restart, two_labs
+from tests.scheduling.labs_here import NAPS, Labs, deploy, kill, meanwhile, restart
 
 pytest.importorskip("distributed", reason="Dask's distributed is not installed")
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(scope="module")
-def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
-    """Two labs; each test leaves a worker beside both."""
-    with two_labs(tmp_path_factory.mktemp("labs")) as made:
-        yield made
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without boards, in whose folder commands are given."""
-    monkeypatch.setenv("DEPLOY_STATE_DIR", str(tmp_path / "state"))
-    folder = client(tmp_path / "client")
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def test_a_bench_goes_on_with_the_worker_that_comes_back(labs: Labs, project: Path, capsys: Captured) -> None:
